@@ -1,0 +1,199 @@
+//! A physical drive and what it says of itself (SMART, NVMe health, SCSI log pages).
+
+use serde::{Deserialize, Serialize};
+
+use crate::observed::Observed;
+use crate::units::{Bytes, Celsius, Hours, Percent, Rpm};
+
+/// The command set a drive speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// ATA (SATA drives).
+    Ata,
+    /// SCSI (SAS drives).
+    Scsi,
+    /// NVMe.
+    Nvme,
+}
+
+/// What kind of medium a drive stores on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Medium {
+    /// Rotating platters.
+    Hdd,
+    /// Flash.
+    Ssd,
+}
+
+/// Power mode as the drive answered to the question that does not wake it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerMode {
+    /// Spinning, or an SSD.
+    Active,
+    /// Idle, heads perhaps unloaded, still answers at once.
+    Idle,
+    /// Spun down; it was not asked anything more.
+    Standby,
+    /// Asleep; it was not asked anything more.
+    Sleep,
+}
+
+/// One drive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Drive {
+    /// Device node it was asked through, without `/dev/`: `sda`, `nvme0`.
+    pub device: String,
+    /// Bay as printed on the chassis, from 1.
+    pub bay: Observed<u32>,
+    /// Command set.
+    pub protocol: Observed<Protocol>,
+    /// Rotating or flash.
+    pub medium: Observed<Medium>,
+    /// Maker's model.
+    pub model: Observed<String>,
+    /// Serial number: with the model, the drive's identity.
+    pub serial: Observed<String>,
+    /// World wide name or logical unit id, lower-case hex without separators.
+    pub wwn: Observed<String>,
+    /// Drive firmware revision.
+    pub firmware: Observed<String>,
+    /// Capacity.
+    pub capacity_bytes: Observed<Bytes>,
+    /// Rotation speed; Absent for flash.
+    pub rotation_rpm: Observed<Rpm>,
+    /// Power mode when asked.
+    pub power_mode: Observed<PowerMode>,
+    /// The drive's own overall health answer (SMART RETURN STATUS, NVMe critical warning == 0, SCSI IE page).
+    /// Not there for a sleeping drive: a missing answer is not a pass.
+    pub health_passed: Observed<bool>,
+    /// Whether `health_passed` was computed from attributes because the bridge dropped the drive's own answer.
+    pub health_from_attributes: bool,
+    /// Current temperature.
+    pub temperature_c: Observed<Celsius>,
+    /// Highest temperature at which the maker lets it operate, where the drive says so.
+    pub temperature_limit_c: Observed<Celsius>,
+    /// Hours under power.
+    pub power_on_hours: Observed<Hours>,
+    /// Power cycles.
+    pub power_cycles: Observed<u64>,
+    /// ATA attributes.
+    pub ata_attributes: Observed<Vec<AtaAttribute>>,
+    /// ATA sectors waiting to be remapped, by the ACS-4 pending defects log (more exact than attribute 197).
+    pub pending_defects: Observed<u64>,
+    /// Lifetime count of the ATA error log.
+    pub ata_error_count: Observed<u64>,
+    /// NVMe health log.
+    pub nvme: Observed<NvmeHealth>,
+    /// SCSI log pages.
+    pub scsi: Observed<ScsiHealth>,
+    /// Self-tests, newest first.
+    pub self_tests: Observed<Vec<SelfTest>>,
+    /// `smartctl`'s exit status bits (smartctl(8), EXIT STATUS), where it was used.
+    pub smartctl_exit_bits: Observed<u8>,
+}
+
+/// When an ATA attribute was at or below its threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFailed {
+    /// It never was.
+    Never,
+    /// It is now.
+    Now,
+    /// It was once.
+    Past,
+}
+
+/// One row of the ATA attribute table. Judge by id *and* name: makers reuse ids (hardware.md 1.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtaAttribute {
+    /// Attribute id, 1 to 255.
+    pub id: u8,
+    /// Name that the reader's drive database gives it.
+    pub name: String,
+    /// Normalised value, 1 to 253, higher is better; `None` where the drive gives none.
+    pub value: Option<u8>,
+    /// Lowest normalised value so far.
+    pub worst: Option<u8>,
+    /// Threshold of failure; `None` or 0 means that the attribute cannot fail.
+    pub threshold: Option<u8>,
+    /// Whether the maker counts it as predicting failure (flag bit 0) rather than as old age.
+    pub prefailure: bool,
+    /// When it was at or below its threshold.
+    pub when_failed: WhenFailed,
+    /// Raw value as a 48-bit number; may be several numbers packed.
+    pub raw: u64,
+    /// Raw value as the reader's drive database decodes it.
+    pub raw_text: String,
+}
+
+/// The NVMe SMART / Health Information log (NVMe base specification, log page 02h).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NvmeHealth {
+    /// Critical warning bits: 1 spare, 2 temperature, 4 reliability, 8 read-only, 16 backup, 32 persistent memory.
+    pub critical_warning: u8,
+    /// Spare capacity left, 0 to 100.
+    pub available_spare_percent: Option<Percent>,
+    /// Below this spare capacity the drive warns; 0 means that the drive does not report it.
+    pub available_spare_threshold_percent: Option<Percent>,
+    /// Endurance used, 0 to 255.
+    pub percentage_used: Option<Percent>,
+    /// Unrecovered data integrity errors (128 bit in the log).
+    pub media_errors: Option<u128>,
+    /// Error log entries over life; not a sign of defect (hardware.md 0.6).
+    pub error_log_entries: Option<u128>,
+    /// Power losses without notice.
+    pub unsafe_shutdowns: Option<u128>,
+    /// Minutes above the warning temperature.
+    pub warning_temperature_minutes: Option<u64>,
+    /// Minutes above the critical temperature.
+    pub critical_temperature_minutes: Option<u64>,
+}
+
+/// What a SAS drive's log pages say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScsiHealth {
+    /// Additional sense code of the informational exceptions page; 0x5d is a predicted failure.
+    pub asc: Option<u8>,
+    /// Its qualifier; 5d/ff is a test, not a failure.
+    pub ascq: Option<u8>,
+    /// Sectors added to the defect list since manufacture.
+    pub grown_defects: Option<u64>,
+    /// Read, write and verify errors that could not be corrected.
+    pub uncorrected_errors: Option<u64>,
+}
+
+/// Outcome of a self-test. The groups are the ATA status nibble's (hardware.md 1.1); NVMe and SCSI map onto them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfTestOutcome {
+    /// Completed without error.
+    Passed,
+    /// Aborted, interrupted or not run: says nothing about the drive.
+    NotCompleted,
+    /// Completed and found a defect (read, servo, electrical, handling, unknown element).
+    Failed,
+    /// Still running.
+    Running,
+}
+
+/// One recorded self-test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfTest {
+    /// Kind as printed: `Short offline`, `Extended offline`.
+    pub kind: String,
+    /// Outcome group.
+    pub outcome: SelfTestOutcome,
+    /// Outcome as printed.
+    pub text: String,
+    /// Power-on hours at which it ran.
+    pub at_power_on_hours: Option<Hours>,
+    /// First failing sector, when there was one.
+    pub first_error_lba: Option<u64>,
+}

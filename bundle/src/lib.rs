@@ -1,0 +1,33 @@
+//! The nouns of Assay and the file they travel in.
+//!
+//! Everything the other crates say to each other is a type here: what was seen ([`Facts`], [`Observed`]), what it
+//! means ([`Diagnosis`], [`Finding`]), what to do ([`Recommendation`]), and the signed file that carries them
+//! ([`Manifest`], [`archive`], [`seal`]). This crate opens nothing, runs nothing, asks no clock and logs nothing:
+//! readers and writers are handed in, time is a fact. Start with [`facts`], then [`diagnosis`], then `FORMAT.md`.
+
+pub mod archive;
+pub mod cost;
+pub mod diagnosis;
+pub mod digest;
+pub mod enrolment;
+pub mod entitlement;
+pub mod facts;
+pub mod httpsig;
+pub mod keys;
+pub mod manifest;
+pub mod observed;
+pub mod problem;
+pub mod receipt;
+pub mod recommendation;
+pub mod redact;
+pub mod seal;
+pub mod sshsig;
+pub mod steps;
+pub mod units;
+
+pub use diagnosis::{Diagnosis, Finding, Overall, Verdict};
+pub use entitlement::Entitlement;
+pub use facts::Facts;
+pub use manifest::Manifest;
+pub use observed::Observed;
+pub use recommendation::Recommendation;
