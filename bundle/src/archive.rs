@@ -81,7 +81,9 @@ pub enum ArchiveError {
     #[error("the payload cannot be opened with this identity")]
     Decrypt,
     /// Encrypted and no identity was given.
-    #[error("the payload is encrypted to {recipients}: open the plain form on the device, or give the identity file")]
+    #[error(
+        "the payload is encrypted to {recipients}: open the plain form on the device, or give the identity file"
+    )]
     NeedsIdentity {
         /// Recipients.
         recipients: String,

@@ -32,7 +32,11 @@ impl PortalCard {
         }
         let digest = context.finish();
         let text = crate::keys::crockford(&digest.as_ref()[..20]);
-        text.as_bytes().chunks(4).map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>().join("-")
+        text.as_bytes()
+            .chunks(4)
+            .map(|c| String::from_utf8_lossy(c).into_owned())
+            .collect::<Vec<_>>()
+            .join("-")
     }
 }
 

@@ -141,7 +141,8 @@ impl Summary {
     /// The summary of a diagnosis.
     pub fn of(diagnosis: &Diagnosis) -> Self {
         let count = |verdict| {
-            u32::try_from(diagnosis.findings.iter().filter(|f| f.verdict == verdict).count()).unwrap_or(u32::MAX)
+            u32::try_from(diagnosis.findings.iter().filter(|f| f.verdict == verdict).count())
+                .unwrap_or(u32::MAX)
         };
         let mut top_codes: Vec<String> = Vec::new();
         for finding in &diagnosis.findings {
@@ -154,7 +155,8 @@ impl Summary {
             confirmed: count(Verdict::Confirmed),
             suspected: count(Verdict::Suspected),
             watch: count(Verdict::Watch),
-            cannot_tell: u32::try_from(diagnosis.unknowns.iter().filter(|u| u.required).count()).unwrap_or(u32::MAX),
+            cannot_tell: u32::try_from(diagnosis.unknowns.iter().filter(|u| u.required).count())
+                .unwrap_or(u32::MAX),
             top_codes,
         }
     }
@@ -213,7 +215,9 @@ pub enum ManifestError {
     #[error("{MANIFEST_NAME} is not a manifest: is this file an Assay bundle?")]
     Json(#[source] serde_json::Error),
     /// Made by a newer program.
-    #[error("bundle format {found} is newer than this program reads ({FORMAT_VERSION}): update Assay and open it again")]
+    #[error(
+        "bundle format {found} is newer than this program reads ({FORMAT_VERSION}): update Assay and open it again"
+    )]
     Newer {
         /// The version it names.
         found: u64,

@@ -55,7 +55,9 @@ pub struct Receipt {
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     /// A planted secret came through: the rules are broken, and nothing may be sealed.
-    #[error("redaction is broken: a planted secret of kind {0} came through; nothing leaves this device. Report this as a bug")]
+    #[error(
+        "redaction is broken: a planted secret of kind {0} came through; nothing leaves this device. Report this as a bug"
+    )]
     CanarySurvived(String),
     /// A rule does not compile.
     #[error("redaction rule {0} is broken")]

@@ -25,7 +25,9 @@ pub enum SignatureError {
     #[error("not an SSH signature: {0}")]
     Format(&'static str),
     /// For something else.
-    #[error("signed under namespace {found:?}, not {wanted:?}: a signature for one purpose is refused for every other")]
+    #[error(
+        "signed under namespace {found:?}, not {wanted:?}: a signature for one purpose is refused for every other"
+    )]
     Namespace {
         /// Namespace inside the signature.
         found: String,
@@ -51,7 +53,12 @@ pub fn sign(_key: &SigningKey, _namespace: &str, _message: &[u8]) -> String {
 }
 
 /// Checks an armoured signature.
-pub fn verify(_key: &PublicKey, _namespace: &str, _message: &[u8], _armoured: &str) -> Result<(), SignatureError> {
+pub fn verify(
+    _key: &PublicKey,
+    _namespace: &str,
+    _message: &[u8],
+    _armoured: &str,
+) -> Result<(), SignatureError> {
     todo!()
 }
 
