@@ -1,0 +1,148 @@
+//! `cargo xtask bench`: what the agent costs, beside stock commands in the same run, so that a ratio means something
+//! on any machine. Never a test: a busy machine must not turn a build red.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::sh;
+
+/// How often.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Runs of each row; the median is shown
+    #[arg(long, default_value_t = 15)]
+    runs: usize,
+}
+
+/// One row of the table.
+struct Row {
+    name: &'static str,
+    wall: Duration,
+    cpu: Duration,
+    peak_kib: u64,
+}
+
+/// The numbers that the product promises: row, what, limit.
+const MOST_COLLECT_PEAK_MIB: f64 = 15.0;
+const MOST_COLLECT_CPU_S: f64 = 0.4;
+const MOST_VERSION_MS: f64 = 5.0;
+const MOST_BINARY_MB: f64 = 5.0;
+
+/// Runs the benchmarks.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    sh::must(
+        &mut sh::cargo(&["build", "--release", "--package", "assay-agent", "--locked"]),
+        Duration::from_secs(1800),
+        true,
+    )?;
+    let assay = sh::root().join("target/release/assay");
+    let folder = sh::root().join("target/bench");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).context("target/bench")?;
+    let state = folder.join("state").display().to_string();
+    let out = folder.join("bundle.assay").display().to_string();
+    let collect = ["collect", "--state-dir", state.as_str(), "-o", out.as_str()];
+    let rows = [
+        measure("assay --version", &assay, &["--version"], args.runs)?,
+        measure("ls --version", Path::new("ls"), &["--version"], args.runs)?,
+        measure("assay collect -o FILE", &assay, &collect, args.runs)?,
+        measure("lsblk --json --output-all", Path::new("lsblk"), &["--json", "--output-all"], args.runs)?,
+    ];
+    sh::say(&format!("{:<28} {:>10} {:>10} {:>12}", "median of runs", "wall ms", "CPU ms", "peak MiB"));
+    for row in &rows {
+        sh::say(&format!(
+            "{:<28} {:>10.2} {:>10.1} {:>12.1}",
+            row.name,
+            row.wall.as_secs_f64() * 1e3,
+            row.cpu.as_secs_f64() * 1e3,
+            row.peak_kib as f64 / 1024.0
+        ));
+    }
+    let [version, ls, collect, lsblk] = &rows;
+    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(1e-6);
+    sh::say(&format!("assay --version / ls --version, wall: {:.2}", ratio(version.wall, ls.wall)));
+    sh::say(&format!("assay collect / lsblk, wall: {:.2}", ratio(collect.wall, lsblk.wall)));
+    let size = std::fs::metadata(&assay).context("target/release/assay")?.len() as f64 / 1e6;
+    let mut missed = Vec::new();
+    for (what, got, most) in [
+        ("assay collect, peak MiB", collect.peak_kib as f64 / 1024.0, MOST_COLLECT_PEAK_MIB),
+        ("assay collect, CPU s", collect.cpu.as_secs_f64(), MOST_COLLECT_CPU_S),
+        ("assay --version, wall ms", version.wall.as_secs_f64() * 1e3, MOST_VERSION_MS),
+        ("release binary, MB", size, MOST_BINARY_MB),
+    ] {
+        sh::say(&format!("{what:<28} {got:>8.2} of {most}  {}", if got <= most { "met" } else { "MISSED" }));
+        if got > most {
+            missed.push(what);
+        }
+    }
+    if missed.is_empty() { Ok(()) } else { bail!("missed: {}", missed.join(", ")) }
+}
+
+/// Medians of wall time, processor time and peak memory of one process (not of its children).
+fn measure(name: &'static str, program: &Path, args: &[&str], runs: usize) -> Result<Row> {
+    let mut walls = Vec::new();
+    let mut cpus = Vec::new();
+    let mut peaks = Vec::new();
+    for _ in 0..runs.max(1) {
+        let start = Instant::now();
+        let mut child = sh::command(program, args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let (mut peak, mut cpu) = (0, Duration::ZERO);
+        loop {
+            // The high-water mark only grows, and a zombie keeps its times: the last look before reaping is exact for
+            // processor time and close for memory.
+            if let Some(kib) = high_water_kib(child.id()) {
+                peak = kib;
+            }
+            if let Some(time) = cpu_time(child.id()) {
+                cpu = time;
+            }
+            if is_zombie(child.id()) {
+                break;
+            }
+            std::thread::park_timeout(Duration::from_micros(200));
+        }
+        walls.push(start.elapsed());
+        child.wait().context("wait")?;
+        cpus.push(cpu);
+        peaks.push(peak);
+    }
+    Ok(Row { name, wall: median(walls), cpu: median(cpus), peak_kib: median(peaks) })
+}
+
+fn median<T: Ord + Copy + Default>(mut values: Vec<T>) -> T {
+    values.sort();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn high_water_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(") ")?;
+    Some(rest.split(' ').map(str::to_owned).collect())
+}
+
+fn is_zombie(pid: u32) -> bool {
+    stat(pid).is_none_or(|fields| fields.first().is_some_and(|state| state == "Z"))
+}
+
+/// User and system time; the kernel counts in ticks of 10 ms (`USER_HZ` is 100 on every Linux we run on), so the
+/// scheduler's own count in nanoseconds is preferred.
+fn cpu_time(pid: u32) -> Option<Duration> {
+    if let Ok(text) = std::fs::read_to_string(format!("/proc/{pid}/schedstat")) {
+        return text.split(' ').next()?.parse().ok().map(Duration::from_nanos);
+    }
+    let fields = stat(pid)?;
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 10))
+}

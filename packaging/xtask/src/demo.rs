@@ -1,0 +1,230 @@
+//! `cargo xtask demo`: the main job on this machine's real hardware with embedded defaults, then one recorded
+//! defective device, marked as such. Stays up until Ctrl-C; `--once` checks through the portal's own pages that both
+//! bundles arrived and verified, and ends.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{setup, sh};
+
+/// How to run it.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// End after checking that everything arrived and verified
+    #[arg(long)]
+    once: bool,
+}
+
+/// The recorded device that is shown beside this machine.
+const RECORDED: &str = "tests/devices/ts-873a-drive-failing";
+/// Engineer's name in the demo.
+const ENGINEER: &str = "engineer";
+/// What one step may take.
+const STEP: Duration = Duration::from_secs(180);
+
+struct Demo {
+    assay: PathBuf,
+    portal: PathBuf,
+    folder: PathBuf,
+}
+
+impl Demo {
+    fn assay(&self, args: &[&str]) -> Command {
+        let mut command = sh::command(&self.assay, args);
+        command.arg("--state-dir").arg(self.folder.join("device"));
+        command
+    }
+
+    fn portal(&self, args: &[&str]) -> Command {
+        let mut command = sh::command(&self.portal, args);
+        command.arg("--data-dir").arg(self.folder.join("portal"));
+        command
+    }
+}
+
+/// Runs the demo.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    setup::ensure(setup::FOR_DEMO)?;
+    sh::say("building the agent and the portal (some minutes the first time)");
+    sh::must(
+        &mut sh::cargo(&["build", "--package", "assay-agent", "--package", "assay-portal", "--locked"]),
+        Duration::from_secs(1500),
+        true,
+    )?;
+    let target = sh::root().join("target");
+    let demo = Demo {
+        assay: target.join("debug/assay"),
+        portal: target.join("debug/assay-portal"),
+        folder: target.join("demo"),
+    };
+    if demo.folder.exists() {
+        std::fs::remove_dir_all(&demo.folder).context("cannot remove the last demo's folder target/demo")?;
+    }
+    std::fs::create_dir_all(&demo.folder).context("target/demo")?;
+
+    let password = new_password()?;
+    let file = demo.folder.join("password");
+    std::fs::write(&file, format!("{password}\n")).context("target/demo/password")?;
+    let mut user = demo.portal(&["user", "add", ENGINEER, "--password-stdin"]);
+    let text = std::fs::File::open(&file).context("target/demo/password")?;
+    let status =
+        user.stdin(text).stdout(std::process::Stdio::null()).status().context("assay-portal user add")?;
+    if !status.success() {
+        bail!("`assay-portal user add` failed");
+    }
+    let mut serve =
+        demo.portal(&["serve", "--listen", "127.0.0.1:0", "--self-signed", "--name", "Assay demo"]);
+    serve.stderr(std::fs::File::create(demo.folder.join("portal.log")).context("portal.log")?);
+    let (portal, url) = sh::serve(&mut serve, "listening on ", Duration::from_secs(30))
+        .context("the portal did not start; see target/demo/portal.log")?;
+    sh::say(&format!("portal: {url}"));
+    let ca = demo.folder.join("portal/ca.pem");
+
+    let code = sh::must(&mut demo.portal(&["enroll-code"]), STEP, false)?;
+    let field = |name: &str| -> Result<String> {
+        code.lines()
+            .find_map(|l| {
+                l.trim().strip_prefix(name)?.trim_start().strip_prefix(':').map(|v| v.trim().to_owned())
+            })
+            .with_context(|| format!("`assay-portal enroll-code` did not print `{name}:`\n{code}"))
+    };
+    let (code_word, fingerprint) = (field("code")?, field("fingerprint")?);
+    sh::say(&format!("\n== this machine enrols (code {code_word}, portal {fingerprint})"));
+    let mut enroll =
+        demo.assay(&["enroll", "--portal", &url, "--code", &code_word, "--fingerprint", &fingerprint]);
+    sh::must(enroll.arg("--ca-file").arg(&ca), STEP, true)?;
+
+    sh::say("\n== what this machine says");
+    let check = sh::run(&mut demo.assay(&["check"]), STEP, true)?;
+    if !matches!(check.code, Some(0..=2)) {
+        bail!("`assay check` failed with {:?}", check.code);
+    }
+    sh::say("\n== its bundle: read again, sealed, signed, encrypted, sent");
+    let live = sh::run(&mut demo.assay(&["collect"]), STEP, true)?;
+    if !matches!(live.code, Some(0..=2)) {
+        bail!("`assay collect` failed with {:?}", live.code);
+    }
+    sh::must(&mut demo.assay(&["upload"]), STEP, true)?;
+
+    sh::say(&format!("\n== a recorded defective device ({RECORDED}): never evidence, marked as such"));
+    let recorded = demo.folder.join("recorded.assay");
+    let mut collect = demo.assay(&["collect", "--source", RECORDED, "-o"]);
+    let shown = sh::run(collect.arg(&recorded), STEP, true)?;
+    if !matches!(shown.code, Some(0..=2)) {
+        bail!("`assay collect --source {RECORDED}` failed with {:?}", shown.code);
+    }
+    let mut upload = demo.assay(&["upload"]);
+    sh::must(upload.arg(&recorded), STEP, true)?;
+
+    let seen = look(&demo.folder, &url, &ca, &password)?;
+    sh::say("\n== what the engineer sees");
+    seen.iter().for_each(|line| sh::say(&format!("  {line}")));
+    sh::say(&format!("\nqueue: {url}/\nlogin: {ENGINEER} / {password}"));
+    sh::say(
+        "the certificate is self-made: the browser will warn once; compare with target/demo/portal/ca.pem",
+    );
+    if args.once {
+        drop(portal);
+        sh::say("demo: both bundles arrived and verified");
+        return Ok(());
+    }
+    sh::say("up until Ctrl-C");
+    wait(portal)
+}
+
+fn wait(mut portal: sh::Running) -> Result<()> {
+    let status = portal.child.wait().context("the portal")?;
+    bail!("the portal ended by itself with {status}; see target/demo/portal.log")
+}
+
+/// A password from the system's randomness.
+fn new_password() -> Result<String> {
+    use std::io::Read;
+    let mut bytes = [0_u8; 12];
+    std::fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes)).context("/dev/urandom")?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// Looks at the portal's own pages as an engineer, through curl: logs in, reads the queue, opens each bundle.
+fn look(folder: &Path, url: &str, ca: &Path, password: &str) -> Result<Vec<String>> {
+    let jar = folder.join("cookies");
+    let curl = |args: &[&str]| -> Result<String> {
+        let mut command = sh::command(
+            "curl",
+            &["--silent", "--show-error", "--fail-with-body", "--location", "--max-time", "30"],
+        );
+        command.arg("--cacert").arg(ca).arg("--cookie").arg(&jar).arg("--cookie-jar").arg(&jar).args(args);
+        sh::must(&mut command, Duration::from_secs(60), false)
+    };
+    let login = curl(&[&format!("{url}/login")])?;
+    let csrf = login
+        .split("name=\"csrf\"")
+        .nth(1)
+        .and_then(|rest| rest.split("value=\"").nth(1))
+        .and_then(|rest| rest.split('"').next())
+        .context("the login page has no CSRF field")?
+        .to_owned();
+    let origin = format!("Origin: {url}");
+    let password = format!("password={password}");
+    let name = format!("name={ENGINEER}");
+    let csrf = format!("csrf={csrf}");
+    curl(&[
+        "--header",
+        &origin,
+        "--data-urlencode",
+        &name,
+        "--data-urlencode",
+        &password,
+        "--data-urlencode",
+        &csrf,
+        &format!("{url}/login"),
+    ])?;
+    let end = Instant::now() + Duration::from_secs(90);
+    loop {
+        let queue = curl(&[&format!("{url}/")])?;
+        let mut bundles: Vec<&str> = queue
+            .split("href=\"/bundles/")
+            .skip(1)
+            .filter_map(|rest| rest.split(['"', '/', '?', '#']).next())
+            .collect();
+        bundles.sort_unstable();
+        bundles.dedup();
+        if bundles.len() >= 2 {
+            let pages: Vec<String> =
+                bundles.iter().map(|id| curl(&[&format!("{url}/bundles/{id}")])).collect::<Result<_>>()?;
+            let has = |page: &String, word: &str| page.to_lowercase().contains(word);
+            let evidence =
+                pages.iter().filter(|p| has(p, "signature verified") && !has(p, "not evidence")).count();
+            let shown =
+                pages.iter().filter(|p| has(p, "signature verified") && has(p, "not evidence")).count();
+            if evidence != 1 || shown != 1 {
+                bail!(
+                    "expected one verified live bundle and one verified recorded one; the pages show {evidence} and \
+                     {shown}"
+                );
+            }
+            if !pages.iter().any(|p| has(p, "defect confirmed")) {
+                bail!("the recorded device's confirmed defect is not on its page");
+            }
+            return Ok(bundles
+                .iter()
+                .zip(&pages)
+                .map(|(id, page)| {
+                    let kind = if has(page, "not evidence") {
+                        "recorded, not evidence"
+                    } else {
+                        "live, signature verified"
+                    };
+                    format!("{url}/bundles/{id}  {kind}")
+                })
+                .collect());
+        }
+        if Instant::now() > end {
+            bail!("only {} of 2 bundles are in the queue after 90 s", bundles.len());
+        }
+        std::thread::park_timeout(Duration::from_millis(300));
+    }
+}
