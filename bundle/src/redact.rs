@@ -1,7 +1,39 @@
 //! The one redaction door: the only way for text to leave the device.
+//!
+//! What leaves is an allow-list: a raw file goes by the class of its path ([`Door::raw`]), a document of ours string
+//! by string ([`Door::document`]), and only the door makes a [`Clean`], which is all that can be sealed. Secrets are
+//! replaced by `[redacted:kind]`; names, paths and addresses by stand-ins under the owner's key that keep their shape
+//! and stay equal where the values were equal. Serial numbers, world wide names, PCI and SAS addresses, sectors and
+//! counters are evidence and stay byte for byte. It refuses: what it does not know, what is no text, and, when a
+//! planted secret comes through, everything.
+//!
+//! Cleaning twice changes nothing, and a string is cleaned alike as a file, as a line of a log and as JSON, so that
+//! facts read from a redacted file are the redacted facts.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+mod address;
+mod block;
+mod canary;
+mod class;
+mod command;
+mod domain;
+mod field;
+mod json;
+mod learned;
+mod line;
+mod path;
+mod person;
+mod pseudonym;
+mod rules;
+mod secret;
+mod value;
+mod words;
+
+use class::Treatment;
+use line::{Cleaner, Context, Tally};
 
 /// Version of the rule set; in every manifest and receipt.
 pub const RULE_SET: u32 = 1;
@@ -60,43 +92,156 @@ pub enum DoorError {
     )]
     CanarySurvived(String),
     /// A rule does not compile.
-    #[error("redaction rule {0} is broken")]
+    #[error("redaction rule {0} is broken; nothing leaves this device. Report this as a bug")]
     Rule(String, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Which rules are in force. There is one set; a broken one exists so that tests can see the canaries notice.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    off: BTreeSet<String>,
+}
+
+impl RuleSet {
+    /// The set without the rules for one kind of replacement.
+    #[must_use]
+    pub fn without(mut self, kind: &str) -> Self {
+        self.off.insert(kind.to_owned());
+        self
+    }
 }
 
 /// The door.
 pub struct Door {
+    cleaner: Cleaner,
     receipt: Receipt,
 }
 
 impl Door {
     /// Opens the door: compiles the rules and plants canaries.
-    pub fn open(_key: &PseudonymKey, _level: Level) -> Result<Self, DoorError> {
-        todo!()
+    pub fn open(key: &PseudonymKey, level: Level) -> Result<Self, DoorError> {
+        Self::open_with_rules(key, level, &RuleSet::default())
     }
-    /// Tells the door a name that is personal wherever it stands (the hostname, which no rule could guess).
-    pub fn learn_host(&mut self, _name: &str) {
-        todo!()
+
+    /// Opens the door with a set of rules that may be broken; for tests of the canaries.
+    #[doc(hidden)]
+    pub fn open_with_rules(key: &PseudonymKey, level: Level, rules: &RuleSet) -> Result<Self, DoorError> {
+        let cleaner = Cleaner {
+            rules: rules::Rules::compile().map_err(|(name, why)| DoorError::Rule(name, why))?,
+            pseudonyms: pseudonym::Pseudonyms::new(&key.0),
+            learned: learned::Learned::default(),
+            off: rules.off.clone(),
+        };
+        let canaries = plant(&cleaner, "open")?;
+        let receipt = Receipt { rule_set: RULE_SET, level, canaries, ..Receipt::default() };
+        Ok(Self { cleaner, receipt })
     }
+
+    /// Tells the door a name that is personal wherever it stands (the hostname, which no rule could guess). Tell it
+    /// before the first file. Names that a log is full of anyway, such as `nas` or `TS-453D`, are replaced only where
+    /// the whole value is a host name.
+    pub fn learn_host(&mut self, name: &str) {
+        let name = name.trim();
+        // Of `nas.example.com` the first label is what stands alone elsewhere.
+        self.cleaner.learned.add(name.split('.').next().unwrap_or(name), "host");
+    }
+
+    /// Tells the door the name of an account, as [`Door::learn_host`] does for hosts.
+    pub fn learn_user(&mut self, name: &str) {
+        self.cleaner.learned.add(name, "user");
+    }
+
     /// Cleans one raw file by the class of its path (below `raw/`). `None`: it may not leave; the receipt says why.
-    pub fn raw(&mut self, _path: &str, _bytes: &[u8]) -> Option<Clean> {
-        todo!()
+    pub fn raw(&mut self, path: &str, bytes: &[u8]) -> Option<Clean> {
+        let treatment = match class::of(path) {
+            Ok(treatment) => treatment,
+            Err(refusal) => return self.refuse(path, refusal.why()),
+        };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return self.refuse(path, "not UTF-8 text, so nobody can say what it holds");
+        };
+        if treatment != Treatment::DeviceTree && text.contains('\0') {
+            return self.refuse(path, "binary, so nobody can say what it holds");
+        }
+        let tally = &mut self.receipt.replaced;
+        let clean = match treatment {
+            Treatment::Text => self.cleaner.text(text, Context::default(), tally).into_owned(),
+            Treatment::Version => self.cleaner.text(text, Context { version: true }, tally).into_owned(),
+            Treatment::Json => match self.cleaner.json(text, tally) {
+                Some(json) => json,
+                None => self.cleaner.text(text, Context::default(), tally).into_owned(),
+            },
+            Treatment::HostName => self.cleaner.host_file(text, tally),
+            Treatment::DeviceTree => {
+                let strings = text.split('\0').map(|s| self.cleaner.text(s, Context::default(), tally));
+                strings.collect::<Vec<_>>().join("\0")
+            }
+        };
+        let name = format!("raw/{}", self.name(path));
+        Some(Clean { name, bytes: clean.into_bytes() })
     }
+
     /// Cleans a document of ours (`facts.json`, `steps.json`, …): every string in it passes the text rules.
     /// Returns the cleaned value too, so that what is diagnosed is what is sealed.
     pub fn document<T: Serialize + serde::de::DeserializeOwned>(
         &mut self,
-        _name: &str,
-        _value: &T,
+        name: &str,
+        value: &T,
     ) -> Result<(Clean, T), serde_json::Error> {
-        todo!()
+        let text = serde_json::to_string(value)?;
+        let json = self.cleaner.json(&text, &mut self.receipt.replaced).ok_or_else(|| {
+            <serde_json::Error as serde::ser::Error>::custom(format!(
+                "{name} is no JSON that can be read again"
+            ))
+        })?;
+        let value = serde_json::from_str(&json)?;
+        Ok((Clean { name: name.to_owned(), bytes: json.into_bytes() }, value))
     }
+
     /// Cleans one text, such as an error message or a pasted log (`assay redact`).
-    pub fn text(&mut self, _text: &str) -> String {
-        todo!()
+    pub fn text(&mut self, text: &str) -> String {
+        self.cleaner.text(text, Context::default(), &mut self.receipt.replaced).into_owned()
     }
+
+    /// Records that something was left out, with a reason that names no secret.
+    pub fn leave_out(&mut self, path: &str, why: &str) {
+        let (path, why) = (self.name(path), self.text(why));
+        self.receipt.left_out.insert(path, why);
+    }
+
     /// Shuts the door: canaries must be gone. Only then is there a receipt, and without one nothing is sealed.
-    pub fn close(self) -> Result<Receipt, DoorError> {
+    pub fn close(mut self) -> Result<Receipt, DoorError> {
+        self.receipt.canaries += plant(&self.cleaner, "close")?;
         Ok(self.receipt)
     }
+
+    fn refuse(&mut self, path: &str, why: &str) -> Option<Clean> {
+        self.leave_out(path, why);
+        None
+    }
+
+    /// A path as it may be shown: cleaned as the absolute path that it was on the device.
+    fn name(&mut self, path: &str) -> String {
+        let absolute = format!("/{path}");
+        let clean = self.cleaner.text(&absolute, Context { version: true }, &mut self.receipt.replaced);
+        clean.strip_prefix('/').unwrap_or(&clean).to_owned()
+    }
+}
+
+impl Cleaner {
+    /// A file that is a host name as a whole.
+    fn host_file(&self, text: &str, tally: &mut Tally) -> String {
+        let name = text.trim();
+        let with = self.host(name);
+        if name.is_empty() || with == name || self.off.contains("host") {
+            return text.to_owned();
+        }
+        *tally.entry("host".to_owned()).or_default() += 1;
+        text.replacen(name, &with, 1)
+    }
+}
+
+fn plant(cleaner: &Cleaner, label: &str) -> Result<u32, DoorError> {
+    canary::test(cleaner, label).map_err(|kind| DoorError::CanarySurvived(kind.to_owned()))
 }

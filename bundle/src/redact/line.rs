@@ -1,0 +1,234 @@
+//! Cleaning one text: key blocks first, then line by line, each until nothing changes any more.
+//!
+//! Every rule proposes spans of the line as it stands and never sees another rule's output, so their order cannot
+//! matter except where two claim the same bytes (the one named first wins). Repeating until nothing changes makes
+//! cleaning idempotent by construction, and a line that does not settle is dropped whole.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::learned::Learned;
+use super::pseudonym::Pseudonyms;
+use super::rules::{Hit, Rules};
+use super::{address, block, command, domain, path, person, secret};
+
+/// How often a line is looked at before it is given up: two looks are the rule, a third follows nested secrets.
+const MOST_PASSES: usize = 8;
+
+/// Counts replacements by kind.
+pub(super) type Tally = BTreeMap<String, u64>;
+
+/// What is known about a text beside the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Context {
+    /// Dotted quads are version numbers here.
+    pub(super) version: bool,
+}
+
+/// A proposed replacement.
+#[derive(Debug)]
+struct Span {
+    start: usize,
+    end: usize,
+    rank: u8,
+    kind: &'static str,
+    with: String,
+}
+
+/// A line with what the gate found in it and what the rules propose.
+pub(super) struct Scan<'a> {
+    /// The line without its end.
+    pub(super) line: &'a str,
+    /// Words of the gate.
+    pub(super) hits: Vec<Hit>,
+    /// What is known beside the text.
+    pub(super) context: Context,
+    rank: u8,
+    off: &'a BTreeSet<String>,
+    spans: Vec<Span>,
+}
+
+impl<'a> Scan<'a> {
+    /// The byte at `at`.
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
+        self.line.as_bytes().get(at).copied()
+    }
+
+    /// The byte before `at`.
+    pub(super) fn before(&self, at: usize) -> Option<u8> {
+        at.checked_sub(1).and_then(|at| self.byte(at))
+    }
+
+    /// Part of the line; empty where it is no part.
+    pub(super) fn part(&self, start: usize, end: usize) -> &'a str {
+        self.line.get(start..end).unwrap_or_default()
+    }
+
+    /// Proposes to replace a part; nothing happens when it stays the same.
+    pub(super) fn replace(&mut self, start: usize, end: usize, kind: &'static str, with: String) {
+        let old = self.line.get(start..end);
+        if old.is_some_and(|old| !old.is_empty() && old != with) && !self.off.contains(kind) {
+            self.spans.push(Span { start, end, rank: self.rank, kind, with });
+        }
+    }
+
+    /// Proposes to replace a part by the mark of a secret.
+    pub(super) fn destroy(&mut self, start: usize, end: usize, kind: &'static str) {
+        self.replace(start, end, kind, mark(kind));
+    }
+
+    /// First place at or after `from` whose byte does not fulfil `is`.
+    pub(super) fn run_right(&self, from: usize, is: impl Fn(u8) -> bool) -> usize {
+        let rest = self.line.as_bytes().get(from..).unwrap_or_default();
+        from + rest.iter().position(|b| !is(*b)).unwrap_or(rest.len())
+    }
+
+    /// First place of the run of bytes before `from` that fulfil `is`.
+    pub(super) fn run_left(&self, from: usize, is: impl Fn(u8) -> bool) -> usize {
+        let rest = self.line.as_bytes().get(..from).unwrap_or_default();
+        rest.iter().rposition(|b| !is(*b)).map_or(0, |at| at + 1)
+    }
+}
+
+/// What stands for a secret.
+pub(super) fn mark(kind: &str) -> String {
+    format!("[redacted:{kind}]")
+}
+
+/// Whether this is nothing but such a mark.
+pub(super) fn is_mark(text: &str) -> bool {
+    text.strip_prefix("[redacted:").and_then(|t| t.strip_suffix(']')).is_some_and(|kind| {
+        !kind.is_empty() && kind.len() <= 24 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    })
+}
+
+/// Letters, digits and everything beyond ASCII.
+pub(super) fn is_word_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b >= 0x80
+}
+
+/// Everything that cleaning needs.
+pub(super) struct Cleaner {
+    pub(super) rules: Rules,
+    pub(super) pseudonyms: Pseudonyms,
+    pub(super) learned: Learned,
+    /// Kinds that are switched off, by tests that prove that the canaries notice.
+    pub(super) off: BTreeSet<String>,
+}
+
+impl Cleaner {
+    /// Cleans a text of any number of lines.
+    pub(super) fn text<'t>(&self, text: &'t str, context: Context, tally: &mut Tally) -> Cow<'t, str> {
+        let mut text = if self.off.contains("private-key") {
+            Cow::Borrowed(text)
+        } else {
+            block::private_keys(text, tally)
+        };
+        if !self.rules.concerns(&text) && !self.learned.concerns(&text) {
+            return text;
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut changed = false;
+        for piece in text.split_inclusive('\n') {
+            let body = piece.strip_suffix('\n').unwrap_or(piece);
+            match self.line(body, context, tally) {
+                Cow::Borrowed(same) => out.push_str(same),
+                Cow::Owned(new) => {
+                    changed = true;
+                    out.push_str(&new);
+                }
+            }
+            out.push_str(piece.get(body.len()..).unwrap_or_default());
+        }
+        if changed {
+            text = Cow::Owned(out);
+        }
+        text
+    }
+
+    fn line<'t>(&self, line: &'t str, context: Context, tally: &mut Tally) -> Cow<'t, str> {
+        let mut current = Cow::Borrowed(line);
+        for _ in 0..MOST_PASSES {
+            match self.pass(&current, context, tally) {
+                Some(next) => current = Cow::Owned(next),
+                None => return current,
+            }
+        }
+        *tally.entry("line".to_owned()).or_default() += 1;
+        Cow::Owned(mark("line"))
+    }
+
+    /// One look at a line. `None`: nothing to replace.
+    fn pass(&self, line: &str, context: Context, tally: &mut Tally) -> Option<String> {
+        let hits = self.rules.hits(line);
+        let addresses = self.rules.address.is_match(line.as_bytes());
+        let learned = self.learned.concerns(line);
+        if hits.is_empty() && !addresses && !learned {
+            return None;
+        }
+        let mut scan = Scan { line, hits, context, rank: 0, off: &self.off, spans: Vec::new() };
+        if !scan.hits.is_empty() {
+            type Rule = fn(&Cleaner, &mut Scan);
+            const RULES: &[Rule] = &[
+                secret::tokens,
+                secret::urls,
+                secret::fields,
+                secret::bearers,
+                command::options,
+                secret::prose,
+                domain::mail,
+                domain::iqn,
+                path::network,
+                path::local,
+                person::users,
+                person::shares,
+            ];
+            for rule in RULES {
+                scan.rank += 1;
+                rule(self, &mut scan);
+            }
+        }
+        scan.rank += 1;
+        if addresses {
+            address::all(self, &mut scan);
+        }
+        scan.rank += 1;
+        if !scan.hits.is_empty() {
+            domain::names(self, &mut scan);
+        }
+        scan.rank += 1;
+        if learned {
+            self.learned.names(&self.pseudonyms, &mut scan);
+        }
+        assemble(line, scan.spans, tally)
+    }
+}
+
+/// Applies the spans that do not overlap a better one; what a dropped one wanted is seen again on the next look.
+fn assemble(line: &str, mut spans: Vec<Span>, tally: &mut Tally) -> Option<String> {
+    spans.sort_by_key(|s| (s.start, s.rank, std::cmp::Reverse(s.end)));
+    let mut kept: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match kept.last_mut() {
+            Some(last) if span.start < last.end => {
+                if span.rank < last.rank {
+                    *last = span;
+                }
+            }
+            _ => kept.push(span),
+        }
+    }
+    if kept.is_empty() {
+        return None;
+    }
+    let mut out = String::with_capacity(line.len());
+    let mut at = 0;
+    for span in &kept {
+        out.push_str(line.get(at..span.start).unwrap_or_default());
+        out.push_str(&span.with);
+        at = span.end;
+        *tally.entry(span.kind.to_owned()).or_default() += 1;
+    }
+    out.push_str(line.get(at..).unwrap_or_default());
+    Some(out)
+}

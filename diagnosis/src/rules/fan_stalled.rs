@@ -1,0 +1,260 @@
+//! # Checks
+//! Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven,
+//! or is reported as failed by its chip or by QTS.
+//!
+//! # Why it matters
+//! Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.
+//!
+//! # What to do
+//! Look and listen whether the fan turns, remove dust and anything that blocks it, and replace the fan if it stays
+//! still.
+//!
+//! # Source of the threshold
+//! 0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and
+//! a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well
+//! (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there.
+
+use assay_bundle::Observed;
+use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
+use assay_bundle::facts::Facts;
+use assay_bundle::facts::hwmon::Fan;
+use assay_bundle::units::Rpm;
+
+use crate::certainty::{FAN_STALLED, FAN_STANDS_STILL, Place};
+use crate::evidence::{seen, seen_or_why, test, told};
+use crate::rule::{Judgement, Outcome, Rule, over};
+
+/// Below this share of its own minimum a fan does not cool (percent).
+const SLOW_BELOW_PERCENT: u64 = 20;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "FAN-001",
+    title: "Fan stands still",
+    component: Component::Fan,
+    checks: "Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven, or is reported as failed by its chip or by QTS.",
+    why: "Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.",
+    what_to_do: "Look and listen whether the fan turns, remove dust and anything that blocks it, and replace the fan if it stays still.",
+    threshold_source: "0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there.",
+    evaluate,
+};
+
+fn evaluate(facts: &Facts) -> Vec<Judgement> {
+    over(&facts.fans, "fans", true, |fans| fans.iter().map(|fan| judge(fans, fan)).collect())
+}
+
+/// Names of the fans that this rule suspects, for rules about heat.
+pub(crate) fn stalled(facts: &Facts) -> Vec<String> {
+    let found = |j: Judgement| match j.outcome {
+        Outcome::Found(finding) if finding.verdict >= Verdict::Suspected => Some(j.subject),
+        _ => None,
+    };
+    evaluate(facts).into_iter().filter_map(found).collect()
+}
+
+fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
+    let subject = name(fan);
+    let expected = fan.expected.value().copied();
+    if expected == Some(false) {
+        return Judgement::not_applicable(subject);
+    }
+    let expected = expected == Some(true);
+    if fan.fault.value() == Some(&true) {
+        let title = format!("{} is reported as failed", called(&subject));
+        return found(fans, fan, Verdict::Suspected, title);
+    }
+    let speed = match &fan.speed_rpm {
+        Observed::Seen { value, .. } => *value,
+        Observed::Absent if !expected => return Judgement::not_applicable(subject),
+        Observed::Absent | Observed::NotCollected => {
+            let why = if expected {
+                "the model should have it, and nothing answered"
+            } else {
+                "its speed was not read: nothing that reads it answered"
+            };
+            return Judgement::cannot_tell(subject, why, expected);
+        }
+        Observed::Unreadable { why } => {
+            return Judgement::cannot_tell(subject, format!("its speed could not be read: {why}"), expected);
+        }
+    };
+    if speed > Rpm(0) {
+        return match slow(fan, speed) {
+            true => {
+                let title = format!("{} turns far below its minimum speed", called(&subject));
+                found(fans, fan, Verdict::Suspected, title)
+            }
+            false => Judgement::clear(subject),
+        };
+    }
+    if fan.pwm.value() == Some(&0) {
+        return Judgement::exonerated(subject, "stands still because it is driven at 0: meant to");
+    }
+    let driven = fan.pwm.is_seen();
+    let others_spin =
+        fans.iter().any(|f| f.name != fan.name && f.speed_rpm.value().is_some_and(|r| *r > Rpm(0)));
+    let labelled = fan.label.value().is_some_and(|l| !l.trim().is_empty());
+    match (expected, labelled, driven || others_spin) {
+        (true, _, true) => {
+            let title = format!("{} stands still while it should turn", called(&subject));
+            found(fans, fan, Verdict::Suspected, title)
+        }
+        (true, _, false) | (false, true, true) => {
+            let title = format!("{} stands still", called(&subject));
+            found(fans, fan, Verdict::Watch, title)
+        }
+        (false, true, false) => {
+            let why = "reads 0 RPM, and nothing says whether it is meant to stand still";
+            Judgement::cannot_tell(subject, why, false)
+        }
+        (false, false, _) if driven => {
+            let why = "reads 0 RPM and is driven, but nothing says that a fan is connected there";
+            Judgement::cannot_tell(subject, why, false)
+        }
+        // An unpopulated header: 0 RPM, and nothing speaks of a fan.
+        (false, false, _) => Judgement::not_applicable(subject),
+    }
+}
+
+/// Slow counts only against the minimum of a fan that the model knows: default minimums of monitoring chips mean
+/// nothing, and fans of other sizes are no measure (40 mm and 120 mm fans differ tenfold in one chassis).
+fn slow(fan: &Fan, speed: Rpm) -> bool {
+    fan.expected.value() == Some(&true)
+        && fan
+            .minimum_rpm
+            .value()
+            .is_some_and(|min| u64::from(speed.0) * 100 < u64::from(min.0) * SLOW_BELOW_PERCENT)
+}
+
+fn name(fan: &Fan) -> String {
+    match fan.label.value().map(|l| l.trim()).filter(|l| !l.is_empty()) {
+        Some(label) => format!("{label} ({})", fan.name),
+        None => fan.name.clone(),
+    }
+}
+
+/// The subject at the start of a sentence, which says once that it is a fan.
+fn called(subject: &str) -> String {
+    if subject.to_ascii_lowercase().starts_with("system fan") {
+        subject.replacen("system", "System", 1)
+    } else {
+        format!("Fan {subject}")
+    }
+}
+
+fn found(fans: &[Fan], fan: &Fan, verdict: Verdict, title: String) -> Judgement {
+    let row = if verdict == Verdict::Watch { &FAN_STANDS_STILL } else { &FAN_STALLED };
+    let place = name(fan);
+    let suspects = row.suspects(|share| match share.kind {
+        SuspectKind::Part => Place::at(place.clone()),
+        SuspectKind::Configuration => Place::at("fan control"),
+        _ => Place::at(format!("header of {place}")),
+    });
+    let path = |field: &str| format!("fans[{}].{field}", fan.name);
+    let mut evidence: Vec<Evidence> = vec![seen_or_why(path("speed_rpm"), &fan.speed_rpm)];
+    let flag = |field: &str, reading: &Observed<bool>, yes: &str| match reading {
+        Observed::Seen { value: true, from } => Some(told(path(field), yes, from)),
+        _ => None,
+    };
+    evidence.extend(flag("fault", &fan.fault, "reported as failed"));
+    evidence.extend(flag("alarm", &fan.alarm, "the chip alarms"));
+    evidence.extend(flag("expected", &fan.expected, "the model has this fan"));
+    evidence.extend(seen(path("minimum_rpm"), &fan.minimum_rpm));
+    evidence.extend(fan.pwm.value().map(|level| {
+        told(path("pwm"), format!("driven at {level} of 255"), fan.pwm.place().unwrap_or_default())
+    }));
+    evidence.extend(fans.iter().filter(|f| f.name != fan.name).filter_map(|f| {
+        seen(format!("fans[{}].speed_rpm", f.name), &f.speed_rpm)
+            .filter(|_| f.speed_rpm.value() > Some(&Rpm(0)))
+    }));
+    let mut finding = RULE.finding(verdict, title, suspects, evidence);
+    if fan.fault.value() == Some(&true) && fan.speed_rpm.value().is_some_and(|r| *r > Rpm(0)) {
+        finding.counter_evidence.extend(seen(path("speed_rpm"), &fan.speed_rpm));
+    }
+    finding.counter_evidence.push(told(
+        "fans",
+        "one reading only: three readings over a minute would be proof",
+        "",
+    ));
+    finding.test = test(
+        "Look and listen at the fan for a minute, set the fan speed to high in the system settings, and run a check again.",
+        &[
+            "It stands still or is reported as failed again: replace the fan.",
+            "It turns and reads 0 RPM: its connector or sensor wire.",
+            "It starts to turn: dust, or a fan that the settings had stopped.",
+        ],
+    );
+    Judgement::found(place, finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{fan, nas, with_fans};
+
+    fn check(fans: Vec<Fan>, states: &[&str], says: &str) {
+        crate::fixture::check(evaluate, &with_fans(fans), states, says);
+    }
+
+    /// A hwmon input that nothing knows: not expected, no label, no fault.
+    fn header(name: &str, rpm: u32) -> Fan {
+        Fan { expected: Observed::NotCollected, fault: Observed::Absent, ..fan(name, rpm) }
+    }
+
+    #[test]
+    fn a_fan_that_should_turn() {
+        check(vec![fan("system fan 1", 900)], &["clear"], "");
+        check(
+            vec![fan("system fan 1", 900), fan("system fan 2", 0)],
+            &["clear", "found, suspected"],
+            "900 RPM",
+        );
+        check(vec![fan("system fan 1", 0)], &["found, watch"], "shared equally");
+        let failed = Fan { fault: Observed::seen(true, "x"), ..fan("system fan 1", 0) };
+        check(vec![failed.clone()], &["found, suspected"], "reported as failed");
+        check(
+            vec![Fan { speed_rpm: Observed::unreadable("ret -1"), ..failed }],
+            &["found, suspected"],
+            "not known: ret -1",
+        );
+        let driven = Fan { pwm: Observed::seen(128, "x"), ..fan("system fan 1", 0) };
+        check(vec![driven], &["found, suspected"], "driven at 128 of 255");
+        let slow = Fan { minimum_rpm: Observed::seen(Rpm(600), "x"), ..fan("system fan 1", 100) };
+        check(vec![slow], &["found, suspected"], "far below its minimum");
+    }
+
+    #[test]
+    fn a_fan_that_may_stand_still() {
+        let stopped = Fan { pwm: Observed::seen(0, "x"), ..fan("system fan 1", 0) };
+        check(vec![stopped], &["exonerated"], "driven at 0");
+        let labelled = Fan { label: Observed::seen("CPU fan".to_owned(), "x"), ..header("it87/fan1", 0) };
+        check(vec![labelled.clone()], &["cannot tell"], "CPU fan (it87/fan1)");
+        check(vec![labelled, header("it87/fan2", 700)], &["found, watch", "clear"], "CPU fan");
+    }
+
+    #[test]
+    fn an_empty_header_is_no_fan() {
+        check(vec![header("nct6775/fan1", 900), header("nct6775/fan2", 0)], &["clear", "not applicable"], "");
+        let driven = Fan { pwm: Observed::seen(255, "x"), ..header("nct6775/fan3", 0) };
+        check(vec![header("nct6775/fan1", 900), driven], &["clear", "cannot tell"], "connected there");
+        let foreign = Fan { expected: Observed::seen(false, "etc/model.conf"), ..fan("system fan 2", 0) };
+        check(vec![foreign], &["not applicable"], "");
+    }
+
+    #[test]
+    fn a_fan_that_was_not_read() {
+        let unread = |speed| Fan { speed_rpm: speed, ..fan("system fan 2", 0) };
+        check(vec![unread(Observed::unreadable("65535 RPM"))], &["cannot tell, required"], "65535 RPM");
+        check(vec![unread(Observed::Absent)], &["cannot tell, required"], "the model should have it");
+        check(vec![unread(Observed::NotCollected)], &["cannot tell, required"], "nothing answered");
+        let header = Fan { speed_rpm: Observed::unreadable("EIO"), ..header("it87/fan2", 0) };
+        check(vec![header], &["cannot tell"], "EIO");
+        for (fans, state) in [
+            (Observed::NotCollected, "cannot tell, required"),
+            (Observed::unreadable("denied"), "cannot tell, required"),
+            (Observed::Absent, "not applicable"),
+        ] {
+            crate::fixture::check(evaluate, &Facts { fans, ..nas() }, &[state], "fans");
+        }
+    }
+}

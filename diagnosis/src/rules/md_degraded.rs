@@ -1,0 +1,324 @@
+//! # Checks
+//! Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are
+//! judged by their members only, because they always have more slots than the machine has drives.
+//!
+//! # Why it matters
+//! A degraded array has lost part or all of its redundancy: the next failure takes data with it.
+//!
+//! # What to do
+//! Back up the data first. Pull no working drive until the array is whole; find out why the member left before a new
+//! drive goes in.
+//!
+//! # Source of the threshold
+//! One slot without a working member, or one member marked faulty by md (kernel documentation, md.rst). System arrays
+//! by number: real /proc/mdstat samples of QTS and QuTS hero show 24 to 128 slots there by design.
+
+use assay_bundle::Observed;
+use assay_bundle::diagnosis::{Component, Evidence, Finding, SuspectKind, Verdict};
+use assay_bundle::facts::Facts;
+use assay_bundle::facts::identity::Platform;
+use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
+
+use crate::arrays::{SYSTEM_ARRAY_SLOTS, is_system, lost, members_in, names, rebuilding, without_redundancy};
+use crate::certainty::{ARRAY_NOT_RUNNING, MEMBER_KICKED, MEMBER_MISSING, Place, Row, SEVERAL_KICKED, Share};
+use crate::evidence::{listed, seen, test, told};
+use crate::removal::safe_to_remove;
+use crate::rule::{Judgement, Rule, over};
+use crate::subject::{drive_of, identity, location, log_witness, place};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MD-001",
+    title: "Data array is degraded",
+    component: Component::StorageState,
+    checks: "Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives.",
+    why: "A degraded array has lost part or all of its redundancy: the next failure takes data with it.",
+    what_to_do: "Back up the data first. Pull no working drive until the array is whole; find out why the member left before a new drive goes in.",
+    threshold_source: "One slot without a working member, or one member marked faulty by md (kernel documentation, md.rst). System arrays by number: real /proc/mdstat samples of QTS and QuTS hero show 24 to 128 slots there by design.",
+    evaluate,
+};
+
+fn evaluate(facts: &Facts) -> Vec<Judgement> {
+    let mut judgements = over(&facts.md_arrays, "data arrays", true, |arrays| {
+        let mut sorted: Vec<&MdArray> = arrays.iter().collect();
+        sorted.sort_by_key(|a| (a.name.len(), a.name.clone()));
+        sorted.into_iter().map(|array| judge(facts, array)).collect()
+    });
+    if facts.identity.platform.value() == Some(&Platform::QutsHero) {
+        let why = "QuTS hero keeps the data on ZFS pools, and their state was not read";
+        judgements.push(Judgement::cannot_tell("ZFS pools", why, true));
+    }
+    judgements
+}
+
+fn judge(facts: &Facts, array: &MdArray) -> Judgement {
+    let subject = array.name.clone();
+    let faulty = members_in(array, MdMemberState::Faulty);
+    if is_system(facts, array) {
+        return match (&array.members, faulty.is_empty()) {
+            (Observed::Seen { .. }, true) => Judgement::exonerated(subject, by_design(array)),
+            (Observed::Seen { .. }, false) => Judgement::found(subject, kicked(facts, array, &faulty)),
+            // Optional: a system array without its members says nothing about data.
+            (other, _) => Judgement::cannot_tell(subject, members_unread(other), false),
+        };
+    }
+    if !faulty.is_empty() {
+        return Judgement::found(subject, kicked(facts, array, &faulty));
+    }
+    if array.state.value().is_some_and(|state| state == "inactive") {
+        return inactive(array);
+    }
+    match (lost(array), array.members.value()) {
+        (Some(0), _) => Judgement::clear(subject),
+        (Some(slots), _) => Judgement::found(subject, missing(array, slots)),
+        // An array without redundancy does not run unless every member is there, and md counts no slots for it.
+        (None, _) if without_redundancy(array) && array.state.is_seen() => Judgement::clear(subject),
+        (None, None) => Judgement::cannot_tell(subject, members_unread(&array.members), true),
+        (None, Some(_)) => Judgement::cannot_tell(subject, "the number of its slots was not read", true),
+    }
+}
+
+fn members_unread<T>(members: &Observed<T>) -> String {
+    format!("its members were not read: {}", members.why_not().unwrap_or_default())
+}
+
+fn by_design(array: &MdArray) -> String {
+    let working = members_in(array, MdMemberState::InSync).len();
+    match array.raid_disks.value() {
+        Some(slots) => {
+            format!(
+                "a system array of QNAP, [{slots}/{working}] by design: every member it has works; it holds no user data"
+            )
+        }
+        None => "a system array of QNAP: every member it has works; it holds no user data".to_owned(),
+    }
+}
+
+/// md threw members out: the kicked drives are suspects, or what they share when there are several.
+fn kicked(facts: &Facts, array: &MdArray, faulty: &[&MdMember]) -> Finding {
+    let drives: Vec<_> = faulty.iter().filter_map(|m| drive_of(facts, &m.device)).collect();
+    let where_ = if drives.is_empty() {
+        names(faulty)
+    } else {
+        listed(&drives.iter().map(|d| location(d)).collect::<Vec<_>>())
+    };
+    let several = faulty.len() > 1;
+    let row = if several { &SEVERAL_KICKED } else { &MEMBER_KICKED };
+    let suspects = row.suspects(|share| match (share.kind, drives.as_slice()) {
+        (SuspectKind::Part, [drive]) => place(drive),
+        (SuspectKind::Part, _) => Place::at(where_.clone()),
+        (_, _) if share.component == Component::Psu => Place::at("the unit"),
+        _ => Place::at(where_.clone()),
+    });
+    let noun = if several { "members" } else { "a member" };
+    let title = format!("Array {} has lost {noun}: md kicked {} ({where_})", array.name, names(faulty));
+    let mut finding = RULE.finding(Verdict::Suspected, title, suspects, evidence(array));
+    finding.evidence.extend(faulty.iter().map(|m| told_member(array, m)));
+    finding.evidence.extend(log_witness(facts, &["md-member-failed"], |subject| {
+        faulty.iter().any(|m| subject == Some(m.device.as_str()))
+    }));
+    if let [drive] = drives.as_slice() {
+        finding.evidence.extend(identity(drive));
+        finding.safe_to_remove = Some(safe_to_remove(facts, drive));
+    }
+    if let Some(action) = rebuilding(array) {
+        finding.counter_evidence.push(rebuild(array, &action));
+    }
+    finding.test = test(
+        "Read the kicked drive's health table and the kernel log around the moment it was kicked, and run its extended self-test; nothing is moved.",
+        &[
+            "The drive reports media errors or fails its self-test: the drive is defective.",
+            "Only link errors or resets: cable, slot or backplane; the drive may be good.",
+            "Several drives reset in the same seconds: the power supply or the controller.",
+            "Nothing at all, and the machine stopped uncleanly before: the member was only out of date.",
+        ],
+    );
+    finding
+}
+
+/// Slots are empty, and nobody is marked faulty.
+fn missing(array: &MdArray, slots: u32) -> Finding {
+    let empty = empty_slots(array);
+    let where_ =
+        if empty.is_empty() { format!("{slots} of its slots") } else { format!("slot {}", listed(&empty)) };
+    let place = |_: &Share| Place::at(format!("{where_} of {}", array.name));
+    let row: &Row = &MEMBER_MISSING;
+    if let Some(action) = rebuilding(array) {
+        let title =
+            format!("Array {} is being rebuilt ({action}); its redundancy is not back yet", array.name);
+        let mut finding = RULE.finding(Verdict::Watch, title, row.suspects(place), evidence(array));
+        finding.evidence.push(rebuild(array, &action));
+        finding.advice =
+            "Leave every drive in place until the rebuild ends, and keep the backup current.".to_owned();
+        finding.test = test(
+            "Check again when the rebuild has ended.",
+            &["Whole: the member is back.", "Degraded again: its drive, or the link to it, is at fault."],
+        );
+        return finding;
+    }
+    let title = format!("Array {} is degraded: {where_} has no working member", array.name);
+    let mut finding = RULE.finding(Verdict::Suspected, title, row.suspects(place), evidence(array));
+    finding.test = test(
+        "Compare the drives that the machine lists with its bays, and read the kernel log for a drive that left; nothing is moved.",
+        &[
+            "A drive is gone from the list: it died or lost its link; the log's last lines about it say which.",
+            "Every drive is listed and healthy: the member was removed, or was out of date after an unclean stop.",
+        ],
+    );
+    finding
+}
+
+/// An array that the kernel knows and does not run.
+fn inactive(array: &MdArray) -> Judgement {
+    let subject = array.name.clone();
+    let members = array.members.value();
+    let all_spare = members.is_some_and(|m| m.iter().all(|m| m.state == MdMemberState::Spare));
+    if all_spare && !array.level.is_seen() {
+        let why = "not assembled: a container, or left over from another machine";
+        return Judgement::cannot_tell(subject, why, false);
+    }
+    let place = |_: &Share| Place::at(format!("members of {}", array.name));
+    let title = format!("Array {} does not run", array.name);
+    let mut finding =
+        RULE.finding(Verdict::Suspected, title, ARRAY_NOT_RUNNING.suspects(place), evidence(array));
+    finding.advice =
+        "Do not create, format or force anything: that destroys what can still be read. Ask support first."
+            .to_owned();
+    finding.test = test(
+        "Compare the drives that the machine lists with its bays, and read the kernel log of the start; nothing is moved.",
+        &[
+            "Drives are missing: they died or lost their link.",
+            "Every drive is there: the members disagree after an unclean stop, or belong to another machine.",
+        ],
+    );
+    Judgement::found(subject, finding)
+}
+
+fn empty_slots(array: &MdArray) -> Vec<String> {
+    let (Some(slots), Some(members)) = (array.raid_disks.value(), array.members.value()) else {
+        return Vec::new();
+    };
+    if *slots >= SYSTEM_ARRAY_SLOTS {
+        return Vec::new();
+    }
+    let working = |n: &u32| members.iter().any(|m| m.slot == Some(*n) && m.state == MdMemberState::InSync);
+    (0..*slots).filter(|n| !working(n)).map(|n| n.to_string()).collect()
+}
+
+fn path(array: &MdArray, field: &str) -> String {
+    format!("md_arrays[{}].{field}", array.name)
+}
+
+fn evidence(array: &MdArray) -> Vec<Evidence> {
+    let rows = [
+        seen(path(array, "level"), &array.level),
+        seen(path(array, "state"), &array.state),
+        seen(path(array, "raid_disks"), &array.raid_disks)
+            .map(|e| Evidence { value: format!("{} slots", e.value), ..e }),
+        seen(path(array, "missing"), &array.missing)
+            .map(|e| Evidence { value: format!("{} without a working member", e.value), ..e }),
+    ];
+    let mut evidence: Vec<Evidence> = rows.into_iter().flatten().collect();
+    let from = array.members.place().unwrap_or_default();
+    evidence.push(told(
+        path(array, "members"),
+        format!("working: {}", names(&members_in(array, MdMemberState::InSync))),
+        from,
+    ));
+    evidence
+}
+
+fn told_member(array: &MdArray, member: &MdMember) -> Evidence {
+    let from = array.members.place().unwrap_or_default();
+    told(path(array, &format!("members[{}]", member.device)), member.state_text.clone(), from)
+}
+
+fn rebuild(array: &MdArray, action: &str) -> Evidence {
+    let done = array.sync_hundredths_of_percent.value();
+    let done = done.map(|n| format!(", {}.{:02} % done", n / 100, n % 100)).unwrap_or_default();
+    told(path(array, "sync_action"), format!("{action}{done}"), array.sync_action.place().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{array, nas, with_arrays};
+    use MdMemberState::{Faulty, InSync, Rebuilding, Spare};
+
+    fn check(arrays: Vec<MdArray>, states: &[&str], says: &str) {
+        crate::fixture::check(evaluate, &with_arrays(arrays), states, says);
+    }
+
+    fn raid5(name: &str, third: Option<MdMemberState>) -> MdArray {
+        let mut members = vec![("sda3", InSync), ("sdb3", InSync)];
+        members.extend(third.map(|state| ("sdc3", state)));
+        array(name, "raid5", 3, &members)
+    }
+
+    #[test]
+    fn data_arrays_by_their_members() {
+        check(vec![raid5("md1", Some(InSync))], &["clear"], "");
+        check(vec![raid5("md1", Some(Faulty))], &["found, suspected"], "md kicked sdc3 (bay 3)");
+        check(vec![raid5("md1", Some(Faulty))], &["found, suspected"], "answer: Yes");
+        check(vec![raid5("md1", None)], &["found, suspected"], "slot 2 has no working member");
+        check(vec![raid5("md1", Some(Rebuilding))], &["found, watch"], "being rebuilt (recovery)");
+        check(
+            vec![array("md2", "raid5", 3, &[("sda3", InSync), ("sdb3", Faulty), ("sdc3", Faulty)])],
+            &["found, suspected"],
+            "point at what they share",
+        );
+        check(vec![raid5("md1", Some(InSync)), raid5("md2", None)], &["clear", "found, suspected"], "");
+        let mut stripe = array("md3", "raid0", 2, &[("sda3", InSync), ("sdb3", InSync)]);
+        stripe.raid_disks = Observed::Absent;
+        stripe.missing = Observed::Absent;
+        check(vec![stripe], &["clear"], "");
+    }
+
+    #[test]
+    fn system_arrays_look_degraded_by_design() {
+        let four = [("sda1", InSync), ("sdb1", InSync), ("sdc1", InSync), ("sdd1", InSync)];
+        for (name, slots) in
+            [("md9", 24), ("md9", 128), ("md13", 32), ("md256", 2), ("md321", 2), ("md322", 2)]
+        {
+            let members = if slots == 2 { &four[..1] } else { &four[..] };
+            check(vec![array(name, "raid1", slots, members)], &["exonerated"], "by design");
+        }
+        let swap = [("sda5", InSync), ("sdb5", InSync), ("sdc5", Spare)];
+        check(vec![array("md322", "raid1", 2, &swap)], &["exonerated"], "[2/2]");
+        let mut one_out = four;
+        one_out[2].1 = Faulty;
+        check(vec![array("md9", "raid1", 32, &one_out)], &["found, suspected"], "md kicked sdc1");
+        let mut linux = with_arrays(vec![array("md321", "raid1", 2, &four[..1])]);
+        linux.identity.platform = Observed::seen(Platform::Linux, "etc/os-release");
+        crate::fixture::check(evaluate, &linux, &["found, suspected"], "slot 1 has no working member");
+    }
+
+    #[test]
+    fn an_array_that_does_not_run() {
+        let mut dead = raid5("md1", None);
+        dead.state = Observed::seen("inactive".to_owned(), "proc/mdstat");
+        check(vec![dead], &["found, suspected"], "does not run");
+        let mut left_over = array("md127", "", 0, &[("sdd1", Spare)]);
+        left_over.state = Observed::seen("inactive".to_owned(), "proc/mdstat");
+        left_over.level = Observed::Absent;
+        check(vec![left_over], &["cannot tell"], "not assembled");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_whole() {
+        let mut blind = raid5("md1", None);
+        blind.members = Observed::unreadable("denied");
+        check(vec![blind.clone()], &["found, suspected"], "1 of its slots");
+        blind.missing = Observed::NotCollected;
+        check(vec![blind], &["cannot tell, required"], "denied");
+        let lists = |arrays, state: &str| {
+            crate::fixture::check(evaluate, &Facts { md_arrays: arrays, ..nas() }, &[state], "data arrays");
+        };
+        lists(Observed::NotCollected, "cannot tell, required");
+        lists(Observed::unreadable("denied"), "cannot tell, required");
+        lists(Observed::Absent, "not applicable");
+        let mut hero = with_arrays(vec![raid5("md1", Some(InSync))]);
+        hero.identity.platform = Observed::seen(Platform::QutsHero, "x");
+        crate::fixture::check(evaluate, &hero, &["clear", "cannot tell, required"], "ZFS pools");
+    }
+}

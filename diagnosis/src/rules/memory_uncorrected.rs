@@ -1,0 +1,250 @@
+//! # Checks
+//! The error counters of each memory controller, by module where the controller knows it, and the kernel log: errors
+//! that could not be corrected.
+//!
+//! # Why it matters
+//! An uncorrected error is wrong data in memory: it crashes programs, or reaches the drives as silent corruption.
+//!
+//! # What to do
+//! Make a backup from before the error if there is one, power off, and replace the named module; until then trust
+//! nothing that was written since.
+//!
+//! # Source of the threshold
+//! One uncorrected error: hard faults dominate (Schroeder et al. 2009), and servers replace a module on any
+//! (EDAC counters, kernel documentation ras/main).
+
+use assay_bundle::Observed;
+use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
+use assay_bundle::facts::Facts;
+use assay_bundle::facts::edac::{Dimm, MemoryController};
+
+use crate::certainty::{MEMORY_UE_PLACED, MEMORY_UE_UNPLACED, Place, Row};
+use crate::evidence::{listed, seen, test, told};
+use crate::rule::{Judgement, Outcome, Rule, over};
+use crate::subject::log_witness;
+
+/// From so many uncorrected errors a module is replaced.
+const UNCORRECTED_FROM: u64 = 1;
+/// Signatures of the kernel log that say the same where no controller counts.
+const UNCORRECTED_IN_LOG: [&str; 2] = ["edac-uncorrected", "memory-page-failed"];
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MEM-001",
+    title: "Memory delivered data that could not be corrected",
+    component: Component::Memory,
+    checks: "The error counters of each memory controller, by module where the controller knows it, and the kernel log: errors that could not be corrected.",
+    why: "An uncorrected error is wrong data in memory: it crashes programs, or reaches the drives as silent corruption.",
+    what_to_do: "Make a backup from before the error if there is one, power off, and replace the named module; until then trust nothing that was written since.",
+    threshold_source: "One uncorrected error: hard faults dominate (Schroeder et al. 2009), and servers replace a module on any (EDAC counters, kernel documentation ras/main).",
+    evaluate,
+};
+
+fn evaluate(facts: &Facts) -> Vec<Judgement> {
+    let mut judgements = over(&facts.memory_controllers, "memory controllers", true, |controllers| {
+        controllers.iter().flat_map(judge).collect()
+    });
+    // A machine whose firmware keeps the counters to itself still logs; with a counter found the log adds nothing.
+    let counted = judgements.iter().any(|j| matches!(j.outcome, Outcome::Found(_)));
+    if let Some(logged) = log_witness(facts, &UNCORRECTED_IN_LOG, |_| true).filter(|_| !counted) {
+        let title =
+            "The kernel met memory that could not be corrected; which module was not recorded".to_owned();
+        let row = &MEMORY_UE_UNPLACED;
+        let place = "one of the modules";
+        judgements.insert(0, found("memory".to_owned(), Verdict::Suspected, title, row, place, vec![logged]));
+    }
+    judgements
+}
+
+fn judge(controller: &MemoryController) -> Vec<Judgement> {
+    let dimms: Vec<&Dimm> = controller.dimms.value().into_iter().flatten().collect();
+    let bad: Vec<&Dimm> = dimms.iter().copied().filter(|d| over_limit(&d.uncorrected)).collect();
+    let mut judgements: Vec<Judgement> = bad.iter().map(|dimm| placed(controller, dimm)).collect();
+
+    // The controller's count and its modules' counts are the same errors: only what no module has is left over.
+    let total =
+        controller.uncorrected.value().copied().max(controller.uncorrected_without_place.value().copied());
+    if bad.is_empty() && total.is_some_and(|n| n >= UNCORRECTED_FROM) {
+        return match dimms.as_slice() {
+            [only] => vec![placed(controller, only)],
+            _ => vec![unplaced(controller, &dimms)],
+        };
+    }
+    let unread: Vec<String> =
+        dimms.iter().filter(|d| is_missing(&d.uncorrected)).map(|d| module(d)).collect();
+    let total_known = controller.uncorrected.is_seen();
+    if total.is_none() && (dimms.is_empty() || !unread.is_empty()) {
+        let why = match &controller.uncorrected {
+            Observed::Unreadable { why } => format!("its error counters could not be read: {why}"),
+            _ => "its error counters were not read: nothing that reads them answered".to_owned(),
+        };
+        judgements.push(Judgement::cannot_tell(controller.name.clone(), why, true));
+    } else if !unread.is_empty() {
+        // With the controller's own count at 0 a module's unread counter hides nothing.
+        let subject = format!("{} {}", controller.name, listed(&unread));
+        judgements.push(Judgement::cannot_tell(subject, "its error counter was not read", !total_known));
+    }
+    if judgements.is_empty() {
+        judgements.push(Judgement::clear(controller.name.clone()));
+    }
+    judgements
+}
+
+fn over_limit(count: &Observed<u64>) -> bool {
+    count.value().is_some_and(|n| *n >= UNCORRECTED_FROM)
+}
+
+fn is_missing(count: &Observed<u64>) -> bool {
+    matches!(count, Observed::Unreadable { .. } | Observed::NotCollected)
+}
+
+/// The module as printed on the board, or the controller's own coordinates said as such.
+fn module(dimm: &Dimm) -> String {
+    let word =
+        |reading: &Observed<String>| reading.value().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
+    match (word(&dimm.label), word(&dimm.location)) {
+        (Some(label), _) if label.to_ascii_lowercase().contains("dimm") => label,
+        (Some(label), _) => format!("DIMM {label}"),
+        (None, Some(location)) => format!("{} ({location}, kernel name)", dimm.name),
+        (None, None) => format!("{} (kernel name)", dimm.name),
+    }
+}
+
+fn placed(controller: &MemoryController, dimm: &Dimm) -> Judgement {
+    let place = module(dimm);
+    let title = format!("The memory module {place} delivered data that could not be corrected");
+    let mut evidence = counts(controller);
+    let path = format!("memory_controllers[{}].{}.uncorrected", controller.name, dimm.name);
+    evidence.extend(seen(path, &dimm.uncorrected).map(errors));
+    found(place.clone(), Verdict::Confirmed, title, &MEMORY_UE_PLACED, &place, evidence)
+}
+
+fn unplaced(controller: &MemoryController, dimms: &[&Dimm]) -> Judgement {
+    let places: Vec<String> = dimms.iter().map(|d| module(d)).collect();
+    let place = if places.is_empty() {
+        format!("a module of {}", controller.name)
+    } else {
+        format!("one of {}", listed(&places))
+    };
+    let title =
+        "A memory module delivered data that could not be corrected; which one was not recorded".to_owned();
+    let row = &MEMORY_UE_UNPLACED;
+    found(controller.name.clone(), Verdict::Suspected, title, row, &place, counts(controller))
+}
+
+fn found(
+    subject: String,
+    verdict: Verdict,
+    title: String,
+    row: &Row,
+    place: &str,
+    evidence: Vec<Evidence>,
+) -> Judgement {
+    let suspects = row.suspects(|share| match (share.kind, share.component) {
+        (_, Component::Memory) => Place::at(place),
+        (SuspectKind::Part, _) => Place::at("memory controller in the processor"),
+        _ => Place::at(format!("socket of {place}")),
+    });
+    let mut finding = RULE.finding(verdict, title, suspects, evidence);
+    if verdict != Verdict::Confirmed {
+        finding.test = test(
+            "With a backup made and the power off, take out all modules but one and run a memory test; then the next one.",
+            &[
+                "One module fails wherever it sits: that module.",
+                "Every module fails in one socket: the socket or the processor.",
+            ],
+        );
+    }
+    Judgement::found(subject, finding)
+}
+
+fn counts(controller: &MemoryController) -> Vec<Evidence> {
+    let path = |field: &str| format!("memory_controllers[{}].{field}", controller.name);
+    let window = match &controller.since_reset_s {
+        Observed::Seen { value, from } => Some(told(path("since_reset_s"), format!("{value} s"), from)),
+        _ => None,
+    };
+    [
+        seen(path("uncorrected"), &controller.uncorrected).map(errors),
+        seen(path("uncorrected_without_place"), &controller.uncorrected_without_place).map(errors),
+        window,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn errors(evidence: Evidence) -> Evidence {
+    Evidence { value: format!("{} uncorrected errors", evidence.value), ..evidence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{controller, nas};
+
+    fn check(controllers: Observed<Vec<MemoryController>>, states: &[&str], says: &str) {
+        crate::fixture::check(evaluate, &Facts { memory_controllers: controllers, ..nas() }, states, says);
+    }
+
+    fn one(controller: MemoryController, states: &[&str], says: &str) {
+        check(Observed::seen(vec![controller], "sys/devices/system/edac/mc"), states, says);
+    }
+
+    #[test]
+    fn by_module() {
+        one(controller(&[("DIMM1", 0), ("DIMM2", 0)]), &["clear"], "");
+        one(controller(&[("DIMM1", 0), ("A2", 1)]), &["found, confirmed"], "module DIMM A2");
+        one(controller(&[("DIMM1", 2), ("DIMM2", 1)]), &["found, confirmed", "found, confirmed"], "DIMM1");
+    }
+
+    #[test]
+    fn without_its_place() {
+        let lost = |labels: &[(&str, u64)]| MemoryController {
+            uncorrected: Observed::seen(1, "x"),
+            uncorrected_without_place: Observed::seen(1, "x"),
+            ..controller(labels)
+        };
+        one(lost(&[("DIMM1", 0), ("DIMM2", 0)]), &["found, suspected"], "one of DIMM1 and DIMM2");
+        one(lost(&[]), &["found, suspected"], "a module of mc0");
+        one(lost(&[("DIMM1", 0)]), &["found, confirmed"], "DIMM1");
+    }
+
+    #[test]
+    fn the_log_speaks_where_nobody_counts() {
+        use assay_bundle::facts::kernel_log::{KernelEvent, KernelLog};
+        let event = KernelEvent {
+            signature: "memory-page-failed".to_owned(),
+            subject: None,
+            at_us: None,
+            line: 7,
+            repeats: 2,
+        };
+        let log = KernelLog { events: vec![event], ..KernelLog::default() };
+        let mut facts = Facts { kernel_log: Observed::seen(log, "dev/kmsg"), ..nas() };
+        facts.memory_controllers = Observed::Absent;
+        crate::fixture::check(
+            evaluate,
+            &facts,
+            &["found, suspected", "not applicable"],
+            "2 times, first in line 7",
+        );
+    }
+
+    #[test]
+    fn unread_counters_are_not_zero() {
+        let mut blind = controller(&[("DIMM1", 0)]);
+        blind.uncorrected = Observed::unreadable("EIO");
+        blind.uncorrected_without_place = Observed::NotCollected;
+        blind.dimms = Observed::NotCollected;
+        one(blind, &["cannot tell, required"], "EIO");
+        let mut half = controller(&[("DIMM1", 0)]);
+        if let Observed::Seen { value, .. } = &mut half.dimms {
+            value.iter_mut().for_each(|d| d.uncorrected = Observed::unreadable("EIO"));
+        }
+        one(half, &["cannot tell"], "DIMM1");
+        check(Observed::NotCollected, &["cannot tell, required"], "memory controllers");
+        check(Observed::unreadable("denied"), &["cannot tell, required"], "denied");
+        check(Observed::Absent, &["not applicable"], "");
+    }
+}
