@@ -1,0 +1,121 @@
+//! The parent's side of the file readers: a few children, one request at a time each, reused while they behave.
+
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStdin, ChildStdout};
+use tokio::time::timeout;
+
+use super::Shared;
+use super::gate::Kind;
+use super::leash::{Leash, Manner};
+use super::protocol::{Ask, Head, Op, RESPONSE_HEAD_BYTES};
+use crate::source::{Failure, Fetched};
+
+/// The readers that wait for work.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: Mutex<Vec<Reader>>,
+}
+
+struct Reader {
+    leash: Leash,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+}
+
+impl Pool {
+    /// Asks one reader for one thing, and comes back by the deadline whatever happens to the reader.
+    pub(super) async fn ask(
+        &self,
+        shared: &Arc<Shared>,
+        op: Op,
+        path: &str,
+        limit_bytes: u64,
+    ) -> Result<Fetched, Failure> {
+        let _pass = shared.gate.enter(Kind::File, path).await?;
+        let place = shared.options.place(path);
+        let text = place.into_os_string().into_encoded_bytes();
+        let ask = Ask { op, limit_bytes, text };
+        let frame = ask.encode().map_err(|error| Failure::Io { why: format!("{path}: {error}") })?;
+        loop {
+            let reused = self.idle().pop();
+            let may_try_again = reused.is_some();
+            let mut reader = match reused {
+                Some(reader) => reader,
+                None => Reader::start(shared)?,
+            };
+            path.clone_into(&mut reader.leash.target);
+            let deadline = shared.options.read_deadline;
+            match timeout(deadline, reader.exchange(&frame, limit_bytes)).await {
+                Ok(Ok(answer)) => {
+                    self.idle().push(reader);
+                    return answer.map(|(bytes, truncated)| Fetched {
+                        bytes,
+                        truncated,
+                        ..Fetched::default()
+                    });
+                }
+                Ok(Err(error)) => {
+                    reader.end().await?;
+                    // A reader from an earlier request may have died since, which says nothing about this one.
+                    if !may_try_again {
+                        return Err(Failure::Io {
+                            why: format!("{path}: the file reader broke off: {error}"),
+                        });
+                    }
+                }
+                Err(_) => {
+                    reader.end().await?;
+                    return Err(Failure::Deadline { after_ms: milliseconds(deadline) });
+                }
+            }
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Reader>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader {
+    fn start(shared: &Arc<Shared>) -> Result<Self, Failure> {
+        let mut leash = Leash::start(shared, Stdio::null(), "", "file reader".to_owned())?;
+        let (Some(stdin), Some(stdout)) = (leash.child.stdin.take(), leash.child.stdout.take()) else {
+            return Err(Failure::Io { why: "the file reader has no pipes".to_owned() });
+        };
+        Ok(Self { leash, stdin, stdout })
+    }
+
+    async fn exchange(
+        &mut self,
+        frame: &[u8],
+        limit_bytes: u64,
+    ) -> std::io::Result<Result<(Vec<u8>, bool), Failure>> {
+        self.stdin.write_all(frame).await?;
+        let mut head = [0; RESPONSE_HEAD_BYTES];
+        self.stdout.read_exact(&mut head).await?;
+        let head = Head::decode(&head, limit_bytes)?;
+        let mut bytes = Vec::new();
+        (&mut self.stdout).take(head.length).read_to_end(&mut bytes).await?;
+        if bytes.len() as u64 != head.length {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if head.ok {
+            return Ok(Ok((bytes, head.truncated)));
+        }
+        Ok(Err(serde_json::from_slice(&bytes)?))
+    }
+
+    async fn end(self) -> Result<(), Failure> {
+        drop(self.stdin);
+        drop(self.stdout);
+        self.leash.end(Manner::Kill).await
+    }
+}
+
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,109 @@
+//! The part of smartctl's answer that drives of all kinds share: who the drive is, and its overall readings.
+
+use assay_bundle::Observed;
+use assay_bundle::facts::drive::{Drive, Medium, PowerMode, Protocol};
+use assay_bundle::units::{Bytes, Celsius, Hours, Rpm};
+use serde_json::Value;
+
+use super::json::Json;
+
+pub(super) fn identity(json: &Json<'_>, drive: &mut Drive) {
+    let vendor = json.text("/scsi_vendor").or_else(|| json.text("/vendor"));
+    let product = json.text("/scsi_product").or_else(|| json.text("/product"));
+    let joined = match (vendor, product) {
+        (Some(vendor), Some(product)) => Some(format!("{} {}", vendor.trim(), product.trim())),
+        (None, Some(product)) => Some(product.to_owned()),
+        _ => None,
+    };
+    let model =
+        json.text("/model_name").or_else(|| json.text("/scsi_model_name")).map(str::to_owned).or(joined);
+    drive.model = json.maybe(model.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()));
+    drive.serial =
+        json.maybe(json.text("/serial_number").map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()));
+    let firmware = ["/firmware_version", "/scsi_revision", "/revision"].iter().find_map(|key| json.text(key));
+    drive.firmware = json.maybe(firmware.map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()));
+    drive.capacity_bytes = json.maybe(
+        json.unsigned("/user_capacity/bytes").or_else(|| json.unsigned("/nvme_total_capacity")).map(Bytes),
+    );
+    drive.wwn = json.maybe(wwn(json));
+    let rotation = json.unsigned("/rotation_rate");
+    match (drive.protocol.value(), rotation) {
+        (Some(Protocol::Nvme), _) | (_, Some(0)) => {
+            drive.medium = json.seen(Medium::Ssd);
+            drive.rotation_rpm = Observed::Absent;
+        }
+        // Value 1 means "flash" in the ATA word; smartctl prints 0 for it. Speeds start at 1025 (ACS-4, word 217).
+        (_, Some(speed)) if speed > 1024 => {
+            drive.medium = json.seen(Medium::Hdd);
+            drive.rotation_rpm = json.maybe(u32::try_from(speed).ok().map(Rpm));
+        }
+        _ => {}
+    }
+}
+
+/// ATA prints the three parts in decimal; SCSI prints `0x5000…`; NVMe has the EUI-64 of its first namespace.
+fn wwn(json: &Json<'_>) -> Option<String> {
+    let part = |key| json.unsigned(key);
+    if let (Some(naa), Some(oui), Some(id)) = (part("/wwn/naa"), part("/wwn/oui"), part("/wwn/id")) {
+        return Some(format!("{naa:x}{oui:06x}{id:09x}"));
+    }
+    if let Some(id) = json.text("/logical_unit_id") {
+        return Some(id.trim_start_matches("0x").to_ascii_lowercase()).filter(|id| !id.is_empty());
+    }
+    let oui = part("/nvme_namespaces/0/eui64/oui")?;
+    Some(format!("{oui:06x}{:010x}", part("/nvme_namespaces/0/eui64/ext_id")?))
+}
+
+/// `scsi_temperature` existed in 7.3 only.
+pub(super) fn temperature(json: &Json<'_>) -> Option<i64> {
+    ["/temperature/current", "/scsi_temperature/current", "/nvme_smart_health_information_log/temperature"]
+        .iter()
+        .find_map(|key| json.at(key).and_then(Value::as_i64))
+}
+
+pub(super) fn power_mode(json: &Json<'_>) -> Observed<PowerMode> {
+    // Values of CHECK POWER MODE (ACS-4, 7.3): 0x00/0x01 standby, 0x40/0x41 with the non-volatile cache, 0x80-0x83
+    // idle, 0xff active or idle.
+    match json.unsigned("/power_mode/ata_value") {
+        Some(0x00 | 0x01) => json.seen(PowerMode::Standby),
+        Some(0x80..=0x83) => json.seen(PowerMode::Idle),
+        Some(0x40 | 0x41 | 0xff) => json.seen(PowerMode::Active),
+        _ => Observed::NotCollected,
+    }
+}
+
+pub(super) fn health(json: &Json<'_>, drive: &mut Drive, temperature: Option<i64>) {
+    let place = json.place();
+    if let Some(passed) = json.at("/smart_status/passed").and_then(Value::as_bool) {
+        drive.health_passed = json.seen(passed);
+    }
+    drive.temperature_c = match temperature {
+        Some(degrees) => Celsius::of_drive(degrees).map_or_else(
+            || {
+                Observed::unreadable(format!(
+                    "{place}: {degrees} C is what is printed when no temperature is known"
+                ))
+            },
+            |degrees| json.seen(degrees),
+        ),
+        None => Observed::NotCollected,
+    };
+    let limit = [
+        "/temperature/op_limit_max",
+        "/temperature/drive_trip",
+        "/nvme_composite_temperature_threshold/critical",
+    ]
+    .iter()
+    .filter_map(|key| json.at(key).and_then(Value::as_i64))
+    .find_map(Celsius::of_drive);
+    drive.temperature_limit_c = json.maybe(limit);
+    drive.power_on_hours = json.maybe(
+        json.unsigned("/power_on_time/hours")
+            .or_else(|| json.unsigned("/nvme_smart_health_information_log/power_on_hours"))
+            .map(Hours),
+    );
+    drive.power_cycles = json.maybe(
+        json.unsigned("/power_cycle_count")
+            .or_else(|| json.unsigned("/nvme_smart_health_information_log/power_cycles")),
+    );
+}

@@ -1,0 +1,5 @@
+//! The reader child for the tests of the live source: nothing but its main loop, without the rest of the agent.
+
+fn main() {
+    assay_collector::live::reader_main()
+}
