@@ -84,12 +84,28 @@ fn folder_crate_and_version_agree() {
 /// What a crate links, by `cargo tree` over normal edges.
 fn links(package: &str) -> BTreeSet<String> {
     let out = Command::new(env!("CARGO"))
-        .args(["tree", "-p", package, "-e", "normal", "--prefix", "none", "--locked", "--offline", "-f", "{p}"])
+        .args([
+            "tree",
+            "-p",
+            package,
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+            "--locked",
+            "--offline",
+            "-f",
+            "{p}",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8_lossy(&out.stdout).lines().filter_map(|l| l.split(' ').next()).map(str::to_owned).collect()
+    String::from_utf8_lossy(&out.stdout)
+        .lines()
+        .filter_map(|l| l.split(' ').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn check_links(package: &str, never: &[&str]) {
@@ -113,7 +129,10 @@ fn the_portal_cannot_read_a_live_machine() {
 
 #[test]
 fn the_agent_stays_small() {
-    check_links("assay-agent", &["axum", "sqlx", "askama", "hickory-resolver", "h2", "openssl", "aws-lc-rs", "chrono"]);
+    check_links(
+        "assay-agent",
+        &["axum", "sqlx", "askama", "hickory-resolver", "h2", "openssl", "aws-lc-rs", "chrono"],
+    );
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn snapshots() {
 
 mod erased {
     //! Serialisation behind a reference, so that one closure prints every kind.
-    pub trait Json {
+    pub(super) trait Json {
         fn pretty(&self) -> String;
     }
     impl<T: serde::Serialize> Json for T {
@@ -121,7 +121,11 @@ fn what_was_seen_stands_in_raw() {
         for place in places {
             let file = place.split('#').next().unwrap_or(&place);
             let known = stages.collection.raw.contains_key(file)
-                || stages.collection.raw.keys().any(|k| k.starts_with(&format!("{file}/")) || *k == format!("{file}.link"));
+                || stages
+                    .collection
+                    .raw
+                    .keys()
+                    .any(|k| k.starts_with(&format!("{file}/")) || *k == format!("{file}.link"));
             assert!(known, "{name}: a reading says it stands in {place}, which is not in raw/");
         }
     }

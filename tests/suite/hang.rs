@@ -3,6 +3,7 @@
 //! Real processes and a real file system that puts its readers into uninterruptible sleep ([`hangfs`]); no recording.
 //! Every test ends with nothing of its own left in `/proc`.
 
+mod agent;
 mod hangfs;
 
 use std::ffi::OsString;

@@ -1,1 +1,25 @@
-//! Skeleton.
+//! The one test binary. Each module says what belongs in it; try not to add more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test fails by panicking, and says why on its output"
+)]
+
+mod architecture;
+mod bundle_format;
+mod cli;
+mod corpus;
+mod devices;
+mod docs;
+mod hang;
+mod portal;
+mod redaction;
+mod rules;
+mod support;
+mod tidy;
+mod upload;

@@ -8,12 +8,12 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// Folder of the whole project.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project").to_path_buf()
 }
 
 /// Third-party device outputs that live beside the project, when they are there.
-pub fn shared_data(name: &str) -> Option<PathBuf> {
+pub(crate) fn shared_data(name: &str) -> Option<PathBuf> {
     let path = root().parent()?.join("shared/data").join(name);
     if path.is_dir() {
         return Some(path);
@@ -23,7 +23,7 @@ pub fn shared_data(name: &str) -> Option<PathBuf> {
 }
 
 /// A test that this machine cannot run: printed, and counted by `cargo xtask test`, which allows only listed names.
-pub fn skip(name: &str, why: &str) {
+pub(crate) fn skip(name: &str, why: &str) {
     note("SKIP", name, why);
 }
 
@@ -36,7 +36,7 @@ fn note(kind: &str, name: &str, why: &str) {
 }
 
 /// Seed of all randomness in tests: `ASSAY_SEED`, or one fixed number. Print [`replay`] in every failure.
-pub fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     const FIXED: u64 = 20_261_122;
     match std::env::var("ASSAY_SEED") {
         Ok(text) => text.parse().expect("ASSAY_SEED is a whole number"),
@@ -45,21 +45,21 @@ pub fn seed() -> u64 {
 }
 
 /// The line that runs one test again with the same seed.
-pub fn replay(test: &str) -> String {
+pub(crate) fn replay(test: &str) -> String {
     format!("replay: ASSAY_SEED={} cargo test -p assay-tests --test suite -- --exact {test}", seed())
 }
 
 /// A small generator (SplitMix64), so that a seed means the same on every machine and for ever.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
     /// Seeded by [`seed`] and the test's own number.
-    pub fn new(salt: u64) -> Self {
+    pub(crate) fn new(salt: u64) -> Self {
         Self(seed() ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -68,12 +68,12 @@ impl Rng {
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 
     /// `count` incompressible bytes.
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(count + 8);
         while out.len() < count {
             out.extend_from_slice(&self.next().to_le_bytes());
@@ -84,7 +84,7 @@ impl Rng {
 }
 
 /// Waits until `condition` gives a value, at most `ceiling`; `what` is said when it never does.
-pub fn wait_for<T>(what: &str, ceiling: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, ceiling: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = condition() {
@@ -96,7 +96,7 @@ pub fn wait_for<T>(what: &str, ceiling: Duration, mut condition: impl FnMut() ->
 }
 
 /// One of our binaries, built by `cargo xtask test` before, or now.
-pub fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     static BUILT: std::sync::Once = std::sync::Once::new();
     // The test binary lies in target/<profile>/deps.
     let me = std::env::current_exe().expect("own path");
@@ -112,16 +112,20 @@ pub fn binary(name: &str) -> PathBuf {
         }
     });
     let path = folder.join(name);
-    assert!(path.is_file(), "{} is missing: run `cargo build -p assay-agent -p assay-portal`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build -p assay-agent -p assay-portal`",
+        path.display()
+    );
     path
 }
 
 /// A child that is killed, with its group, when the test ends, however it ends.
-pub struct Guarded(pub Child);
+pub(crate) struct Guarded(pub(crate) Child);
 
 impl Guarded {
     /// Waits for the end, at most `ceiling`.
-    pub fn wait(&mut self, ceiling: Duration) -> ExitStatus {
+    pub(crate) fn wait(&mut self, ceiling: Duration) -> ExitStatus {
         let child = &mut self.0;
         wait_for("a child to end", ceiling, || child.try_wait().expect("child can be waited for"))
     }
@@ -135,7 +139,7 @@ impl Drop for Guarded {
 }
 
 /// Devices in `tests/devices`, by name, sorted.
-pub fn devices() -> Vec<(String, PathBuf)> {
+pub(crate) fn devices() -> Vec<(String, PathBuf)> {
     let mut found: Vec<_> = std::fs::read_dir(root().join("tests/devices"))
         .expect("tests/devices")
         .map(|entry| entry.expect("readable entry").path())
@@ -147,7 +151,7 @@ pub fn devices() -> Vec<(String, PathBuf)> {
 }
 
 /// Compares with a reviewed snapshot; `ASSAY_BLESS=1` writes it instead. Read the diff before you accept it.
-pub fn snapshot(path: &Path, got: &str) {
+pub(crate) fn snapshot(path: &Path, got: &str) {
     if std::env::var_os("ASSAY_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().expect("snapshots lie in folders")).expect("snapshot folder");
         std::fs::write(path, got).expect("snapshot");

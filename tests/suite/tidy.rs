@@ -34,7 +34,10 @@ fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     files(&root(), ".rs", &mut found);
     found.sort();
-    found.into_iter().map(|path| (path.clone(), std::fs::read_to_string(&path).expect("UTF-8 source"))).collect()
+    found
+        .into_iter()
+        .map(|path| (path.clone(), std::fs::read_to_string(&path).expect("UTF-8 source")))
+        .collect()
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::line::{Cleaner, Scan, is_word_byte};
-use super::words::VERSION_WORDS;
+use super::words::{self, VERSION_WORDS};
 
 /// Proposes all addresses of a line.
 pub(super) fn all(cleaner: &Cleaner, scan: &mut Scan) {
@@ -155,7 +155,7 @@ fn is_version(scan: &Scan, (start, end): (usize, usize), address: Ipv4Addr) -> b
         scan.run_left(start, |b| matches!(b, b' ' | b'\t' | b':' | b'=' | b'(' | b'"' | b'\'' | b'[' | b'>'));
     let word = scan.run_left(gap, |b| b.is_ascii_alphanumeric());
     let word = scan.part(word, gap);
-    VERSION_WORDS.iter().any(|v| word.eq_ignore_ascii_case(v))
+    words::has_any_case(VERSION_WORDS, word)
 }
 
 fn ipv6(cleaner: &Cleaner, scan: &mut Scan) {

@@ -24,6 +24,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     // The machine's own clock, load and identity.
     ("proc/mdstat", Text),
     ("proc/uptime", Text),
+    ("proc/filesystems", Text),
+    ("proc/sys/kernel/arch", Text),
     ("proc/sys/kernel/osrelease", Version),
     ("proc/sys/kernel/random/boot_id", Text),
     ("proc/sys/kernel/hostname", HostName),
@@ -48,6 +50,7 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("cmd/smartctl.*/stderr", Text),
     ("cmd/smartctl.*/status.json", Json),
     // QTS and QuTS hero.
+    ("etc/default_config/BOOT.conf", Version),
     ("etc/platform.conf", Text),
     ("etc/model.conf", Text),
     ("etc/hal.conf", Text),

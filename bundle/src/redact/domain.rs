@@ -4,7 +4,10 @@ use super::line::{Cleaner, Scan, is_word_byte};
 use super::pseudonym::is_word;
 use super::rules::Hint;
 use super::secret::hits;
-use super::words::{DOCUMENTATION_DOMAINS, PUBLIC_DOMAINS, SECOND_LEVEL, SERVICE_LABELS, UNIT_ENDS};
+use super::words::{self, DOCUMENTATION_DOMAINS, PUBLIC_DOMAINS, SECOND_LEVEL, SERVICE_LABELS, UNIT_ENDS};
+
+/// Longest domain name (RFC 1035, 2.3.4); of a longer one the end is looked at.
+const LONGEST: usize = 253;
 
 fn is_domain_byte(b: u8) -> bool {
     is_word_byte(b) || b == b'-' || b == b'.' || b == b'_'
@@ -15,19 +18,16 @@ impl Cleaner {
     /// machine.
     pub(super) fn domain(&self, name: &str, host: bool) -> String {
         let lower = name.to_lowercase();
-        let public = PUBLIC_DOMAINS.iter().any(|p| lower == *p || lower.ends_with(&format!(".{p}")));
+        let public = words::all(PUBLIC_DOMAINS).any(|p| is_below(&lower, p));
         if public {
             return name.to_owned();
         }
         let labels: Vec<&str> = name.split('.').collect();
         let mut personal = labels.len().saturating_sub(1);
         let country = labels.last().is_some_and(|l| l.len() == 2);
-        let second = labels
-            .get(personal.wrapping_sub(1))
-            .is_some_and(|l| SECOND_LEVEL.contains(&l.to_lowercase().as_str()));
-        let documentation = DOCUMENTATION_DOMAINS
-            .iter()
-            .any(|d| lower.strip_suffix(d).is_some_and(|h| h.is_empty() || h.ends_with('.')));
+        let second =
+            labels.get(personal.wrapping_sub(1)).is_some_and(|l| words::has_any_case(SECOND_LEVEL, l));
+        let documentation = words::all(DOCUMENTATION_DOMAINS).any(|d| is_below(&lower, d));
         let machine_from = if documentation { 1 } else { 2 };
         if documentation || personal >= 2 && second && (country || lower.ends_with(".home.arpa")) {
             personal -= 1;
@@ -36,9 +36,8 @@ impl Cleaner {
             .iter()
             .enumerate()
             .map(|(at, label)| {
-                let service = personal >= machine_from
-                    && at == 0
-                    && SERVICE_LABELS.contains(&label.to_lowercase().as_str());
+                let service =
+                    personal >= machine_from && at == 0 && words::has_any_case(SERVICE_LABELS, label);
                 if at >= personal || service || label.is_empty() || is_word(label) {
                     return (*label).to_owned();
                 }
@@ -50,6 +49,11 @@ impl Cleaner {
             .collect();
         cleaned.join(".")
     }
+}
+
+/// Whether a name is a domain or stands below it.
+fn is_below(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// Ends under which a single label is a machine: `nas.local`.
@@ -76,8 +80,9 @@ pub(super) fn names(cleaner: &Cleaner, scan: &mut Scan) {
         if goes_on {
             continue;
         }
-        let start = scan.run_left(end, is_domain_byte);
-        let name = scan.part(start, end).trim_start_matches(['-', '.', '_']);
+        let start = scan.run_left(end, is_domain_byte).max(scan.boundary(end.saturating_sub(LONGEST)));
+        let whole = scan.part(start, end);
+        let name = whole.rsplit("..").next().unwrap_or(whole).trim_start_matches(['-', '.', '_']);
         let start = end - name.len();
         let labels = name.split('.').count();
         let file = scan.before(start) == Some(b'/')
@@ -110,7 +115,7 @@ pub(super) fn mail(cleaner: &Cleaner, scan: &mut Scan) {
         }
         let last = right.rsplit('.').next().unwrap_or_default();
         if right.contains('.') && last.chars().all(char::is_alphabetic) && last.chars().count() >= 2 {
-            if UNIT_ENDS.contains(&last) {
+            if words::has(UNIT_ENDS, last) {
                 continue;
             }
             let (address, host) = (format!("{left}@{right}"), cleaner.domain(right, false));
@@ -146,8 +151,13 @@ fn is_account_at_host(left: &str, right: &str) -> bool {
 
 /// `iqn.2004-04.com.qnap:ts-453d:iscsi.bob.1a2b3c`: what follows the naming authority is the owner's.
 pub(super) fn iqn(cleaner: &Cleaner, scan: &mut Scan) {
+    let mut done = 0;
     for (start, after) in hits(scan, Hint::Iqn) {
+        if start < done {
+            continue;
+        }
         let end = scan.run_right(after, |b| is_domain_byte(b) || b == b':');
+        done = end;
         let name = scan.part(start, end).trim_end_matches(['.', ':', ',']);
         let Some((authority, own)) = name.split_once(':') else { continue };
         let dated = authority.get(4..8).is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()));

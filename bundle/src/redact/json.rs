@@ -202,7 +202,8 @@ fn place(text: &str, at: usize) -> Place {
     let Some(from) = rest.get(end.saturating_sub(1)..).and_then(|t| t.strip_prefix(FROM)) else {
         return Place::Plain;
     };
-    let path = from.split('"').next().unwrap_or_default();
+    // A fragment says where in the file.
+    let path = from.split(['"', '#']).next().unwrap_or_default();
     match super::class::of(path) {
         Ok(super::class::Treatment::HostName) => Place::HostName,
         Ok(super::class::Treatment::Version) => Place::Version,

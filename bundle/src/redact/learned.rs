@@ -7,7 +7,7 @@ use aho_corasick::AhoCorasick;
 
 use super::line::{Scan, is_word_byte};
 use super::pseudonym::{Pseudonyms, is_word};
-use super::words::{COMMON_HOSTS, COMMON_WORDS, SYSTEM_USERS};
+use super::words::{self, COMMON_HOSTS, COMMON_WORDS, SYSTEM_USERS};
 
 /// Shorter names stand inside too much else by chance.
 const SHORTEST: usize = 3;
@@ -68,9 +68,9 @@ fn telling(name: &str) -> bool {
         && name.bytes().any(|b| b.is_ascii_alphabetic() || b >= 0x80)
         && !digits_and_hex
         && !is_word(name)
-        && !COMMON_HOSTS.contains(&name)
-        && !COMMON_WORDS.contains(&name)
-        && !SYSTEM_USERS.contains(&name)
+        && !words::has(COMMON_HOSTS, name)
+        && !words::has(COMMON_WORDS, name)
+        && !words::has(SYSTEM_USERS, name)
         && !is_device(name)
         && !is_model(name)
 }

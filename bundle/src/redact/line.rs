@@ -43,6 +43,8 @@ pub(super) struct Scan<'a> {
     pub(super) hits: Vec<Hit>,
     /// What is known beside the text.
     pub(super) context: Context,
+    /// How far the rule at work has replaced already.
+    pub(super) reached: usize,
     rank: u8,
     off: &'a BTreeSet<String>,
     spans: Vec<Span>,
@@ -64,10 +66,16 @@ impl<'a> Scan<'a> {
         self.line.get(start..end).unwrap_or_default()
     }
 
+    /// The first place at or after `at` where a character begins; the end of the line beyond it.
+    pub(super) fn boundary(&self, at: usize) -> usize {
+        (at..self.line.len()).find(|at| self.line.is_char_boundary(*at)).unwrap_or(self.line.len())
+    }
+
     /// Proposes to replace a part; nothing happens when it stays the same.
     pub(super) fn replace(&mut self, start: usize, end: usize, kind: &'static str, with: String) {
         let old = self.line.get(start..end);
         if old.is_some_and(|old| !old.is_empty() && old != with) && !self.off.contains(kind) {
+            self.reached = self.reached.max(end);
             self.spans.push(Span { start, end, rank: self.rank, kind, with });
         }
     }
@@ -166,7 +174,7 @@ impl Cleaner {
         if hits.is_empty() && !addresses && !learned {
             return None;
         }
-        let mut scan = Scan { line, hits, context, rank: 0, off: &self.off, spans: Vec::new() };
+        let mut scan = Scan { line, hits, context, reached: 0, rank: 0, off: &self.off, spans: Vec::new() };
         if !scan.hits.is_empty() {
             type Rule = fn(&Cleaner, &mut Scan);
             const RULES: &[Rule] = &[
@@ -185,6 +193,7 @@ impl Cleaner {
             ];
             for rule in RULES {
                 scan.rank += 1;
+                scan.reached = 0;
                 rule(self, &mut scan);
             }
         }
@@ -231,4 +240,68 @@ fn assemble(line: &str, mut spans: Vec<Span>, tally: &mut Tally) -> Option<Strin
     }
     out.push_str(line.get(at..).unwrap_or_default());
     Some(out)
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, expected: &str) {
+        let cleaner = Cleaner {
+            rules: Rules::compile().map_err(|(name, why)| format!("{name}: {why}")).expect("rules compile"),
+            pseudonyms: Pseudonyms::new(&[1; 32]),
+            learned: Learned::default(),
+            off: BTreeSet::new(),
+        };
+        let clean = cleaner.text(input, Context::default(), &mut Tally::new());
+        assert_eq!(clean, expected);
+    }
+
+    #[test]
+    fn a_secret_goes_and_the_shape_stays() {
+        check("admin_pw=\"a b\" x=1", "admin_pw=\"[redacted:password]\" x=1");
+        check("password = my own phrase", "password = [redacted:password]");
+        check(
+            "-o username=admin,password=a,b,uid=0 x",
+            "-o username=admin,password=[redacted:password],uid=0 x",
+        );
+        check("login password=abc failed on tty1", "login password=[redacted:password] failed on tty1");
+        check("{\"password\":\"x\\\"y\",\"n\":1}", "{\"password\":\"[redacted:password]\",\"n\":1}");
+        check("a=\\\"{\\\"token\\\":\\\"x y\\\"}\\\"", "a=\\\"{\\\"token\\\":\\\"[redacted:token]\\\"}\\\"");
+        check("<pw>x</pw>", "<pw>[redacted:password]</pw>");
+        check("-H 'Authorization: Basic eA==' u", "-H 'Authorization: Basic [redacted:auth]' u");
+        check("Cookie: a=b; c=d\r", "Cookie: [redacted:cookie]\r");
+        check("sid=abc&user=admin", "sid=[redacted:session]&user=admin");
+        check("ftp://admin:p@ss/w@10.0.0.0/x", "ftp://admin:[redacted:url-password]@240.0.0.0/x");
+        check("password=\"cut", "password=\"[redacted:password]");
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for line in [
+            "password=",
+            "password: ********",
+            "password=[redacted:password]",
+            "password required for login",
+            "PWD=/usr/local",
+            "pass: 2",
+            "std::token::x",
+            "Sense Key : Medium Error",
+        ] {
+            check(line, line);
+        }
+    }
+
+    #[test]
+    fn a_mark_hides_nothing() {
+        check("password=[redacted:x]secret", "password=[redacted:password]");
+        check("password: [redacted:x] secret", "password: [redacted:password]");
+        check("password=[redacted:password=secret", "password=[redacted:password]");
+    }
+
+    #[test]
+    fn line_ends_stay() {
+        check("a\npw=x\r\nb\n\n", "a\npw=[redacted:password]\r\nb\n\n");
+    }
 }

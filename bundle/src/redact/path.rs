@@ -4,7 +4,7 @@ use super::line::{Cleaner, Scan, is_word_byte};
 use super::pseudonym::is_word;
 use super::rules::Hint;
 use super::secret::hits;
-use super::words::{EXTENSIONS, SLASH_WORDS, SYSTEM_FOLDERS};
+use super::words::{self, EXTENSIONS, SLASH_WORDS, SYSTEM_FOLDERS};
 
 /// Most words with spaces between them that still make one file name.
 const MOST_WORDS: usize = 8;
@@ -18,16 +18,12 @@ fn ends_path(b: u8) -> bool {
 
 impl Cleaner {
     fn file(&self, name: &str) -> String {
-        let kept = name.is_empty()
-            || SYSTEM_FOLDERS.iter().any(|s| name.eq_ignore_ascii_case(s))
-            || super::line::is_mark(name);
+        let kept = name.is_empty() || words::has_any_case(SYSTEM_FOLDERS, name) || super::line::is_mark(name);
         if kept {
             return name.to_owned();
         }
         match name.rsplit_once('.') {
-            Some((stem, extension))
-                if EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) && !stem.is_empty() =>
-            {
+            Some((stem, extension)) if words::has_any_case(EXTENSIONS, extension) && !stem.is_empty() => {
                 let stem = if is_word(stem) { stem.to_owned() } else { self.pseudonyms.word("name", stem) };
                 format!("{stem}.{extension}")
             }
@@ -124,10 +120,11 @@ fn path_end(scan: &Scan, start: usize, after: usize) -> usize {
                 break;
             }
             let head = word.split('/').next().unwrap_or_default().to_ascii_lowercase();
-            let slash = word.contains('/') && !SLASH_WORDS.contains(&head.as_str());
-            let extension = word.trim_end_matches(['.', ':']).rsplit_once('.').is_some_and(|(stem, e)| {
-                !stem.is_empty() && EXTENSIONS.contains(&e.to_ascii_lowercase().as_str())
-            });
+            let slash = word.contains('/') && !words::has(SLASH_WORDS, &head);
+            let extension = word
+                .trim_end_matches(['.', ':'])
+                .rsplit_once('.')
+                .is_some_and(|(stem, e)| !stem.is_empty() && words::has_any_case(EXTENSIONS, e));
             if slash || extension {
                 found = Some(to);
                 break;
@@ -146,9 +143,9 @@ fn path_end(scan: &Scan, start: usize, after: usize) -> usize {
 pub(super) fn network(cleaner: &Cleaner, scan: &mut Scan) {
     let mut done = 0;
     for (start, after) in hits(scan, Hint::Unc) {
-        let opened = scan
-            .before(start)
-            .is_none_or(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'=' | b'(' | b',' | b'['));
+        let opened = scan.before(start).is_none_or(|b| {
+            matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'=' | b'(' | b',' | b'[' | b';' | b'|' | b'>' | b'{')
+        });
         if start < done || !opened {
             continue;
         }

@@ -7,22 +7,21 @@ use super::line::{Cleaner, Scan};
 use super::pseudonym::is_word;
 use super::rules::Hint;
 use super::secret::{hits, is_blank};
-use super::words::{COMMON_HOSTS, SYSTEM_FOLDERS, SYSTEM_USERS};
+use super::words::{self, COMMON_HOSTS, SYSTEM_FOLDERS, SYSTEM_USERS};
 
 impl Cleaner {
     /// The stand-in for an account. `DOMAIN\user` and `user@domain` are one name.
     pub(super) fn user(&self, name: &str) -> String {
         let plain = name.trim();
         let number = plain.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
-        let kept = number || SYSTEM_USERS.iter().any(|s| plain.eq_ignore_ascii_case(s)) || is_blank(plain);
+        let kept = number || words::has_any_case(SYSTEM_USERS, plain) || is_blank(plain);
         if kept { name.to_owned() } else { self.pseudonyms.word("user", plain) }
     }
 
     /// The stand-in for a machine: each label by itself, so that `nas` and `nas.example.com` stay related.
     pub(super) fn host(&self, name: &str) -> String {
         let plain = name.trim();
-        if COMMON_HOSTS.iter().any(|c| plain.eq_ignore_ascii_case(c)) || is_blank(plain) || is_address(plain)
-        {
+        if words::has_any_case(COMMON_HOSTS, plain) || is_blank(plain) || is_address(plain) {
             return name.to_owned();
         }
         match plain.contains('.') {
@@ -33,7 +32,7 @@ impl Cleaner {
 
     /// The stand-in for a shared folder.
     pub(super) fn share(&self, name: &str) -> String {
-        let kept = SYSTEM_FOLDERS.iter().any(|s| name.eq_ignore_ascii_case(s)) || is_blank(name);
+        let kept = words::has_any_case(SYSTEM_FOLDERS, name) || is_blank(name);
         if kept { name.to_owned() } else { self.pseudonyms.word("share", name) }
     }
 
@@ -107,6 +106,9 @@ pub(super) fn users(cleaner: &Cleaner, scan: &mut Scan) {
     }
 }
 
+/// Longest name of a shared folder whose closing quote is looked for: four times what SMB allows, in UTF-8.
+const LONGEST_SHARE: usize = 320;
+
 /// `share "x"`, `shared folder [x]`.
 pub(super) fn shares(cleaner: &Cleaner, scan: &mut Scan) {
     for (start, end) in hits(scan, Hint::Share) {
@@ -120,8 +122,12 @@ pub(super) fn shares(cleaner: &Cleaner, scan: &mut Scan) {
             Some(b'[') => b']',
             _ => continue,
         };
-        let to = scan.run_right(gap + 1, |b| b != close);
-        if gap > end && scan.byte(to).is_some() {
+        let within = scan.line.as_bytes().get(gap + 1..).unwrap_or_default();
+        let Some(to) = within.iter().take(LONGEST_SHARE).position(|b| *b == close).map(|at| gap + 1 + at)
+        else {
+            continue;
+        };
+        if gap > end {
             let with = cleaner.share(scan.part(gap + 1, to));
             scan.replace(gap + 1, to, "share", with);
         }

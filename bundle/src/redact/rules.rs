@@ -4,7 +4,7 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::words::{AMBIGUOUS_TOP_LEVEL, TOP_LEVEL};
+use super::words::{self, AMBIGUOUS_TOP_LEVEL, TOP_LEVEL};
 
 /// What a word of the gate hints at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,9 +226,9 @@ const COMMANDS: &[(&str, &str)] = &[
     ("password", r"\bsshpass\s+-p\s*(?P<s>\S+)"),
     (
         "password",
-        r"(?:^|\s)(?:-u|--user|--proxy-user)[ =]*(?:\\?[\x22'])?[A-Za-z0-9._@\\-]+:(?P<s>[^\s\x22']+)",
+        r"(?:^|[\s;])(?:-u[ =]*|--(?:proxy-)?user[ =]+)(?:\\?[\x22'])?[A-Za-z0-9._@\\-]+:(?P<s>[^\s\x22']+)",
     ),
-    ("password", r"(?:^|\s)-U[ =]*(?:\\?[\x22'])?[A-Za-z0-9._@\\/-]+%(?P<s>[^\s\x22']+)"),
+    ("password", r"(?:^|[\s;])-U[ =]*(?:\\?[\x22'])?[A-Za-z0-9._@\\/-]+%(?P<s>[^\s\x22']+)"),
     ("password", r"(?i:mysql|mysqldump|mariadb)\S*\s(?:.{0,80}\s)?-p(?P<s>[^\s\x22']+)"),
     ("community", r"\bsnmp\w+\s(?:.{0,80}\s)?-c\s*(?P<s>[^\s\x22']+)"),
     ("password", r"\bsnmp\w+\s(?:.{0,80}\s)?-[AX]\s*(?P<s>[^\s\x22']+)"),
@@ -263,8 +263,8 @@ pub(super) type Broken = (String, Box<dyn std::error::Error + Send + Sync>);
 
 impl Rules {
     pub(super) fn compile() -> Result<Self, Broken> {
-        let mut words: Vec<(&str, Hint)> = Vec::new();
-        let mut add = |list: &[&'static str], hint: Hint| words.extend(list.iter().map(|w| (*w, hint)));
+        let mut gate: Vec<(&str, Hint)> = Vec::new();
+        let mut add = |list: &[&'static str], hint: Hint| gate.extend(list.iter().map(|w| (*w, hint)));
         add(FIELDS, Hint::Field);
         add(
             &[
@@ -289,19 +289,20 @@ impl Rules {
         add(&["@"], Hint::At);
         add(&["//", r"\\"], Hint::Unc);
         add(&["/share/", "/home/", "/homes/", "/users/", r"\users\", "/export/"], Hint::Path);
-        add(TOP_LEVEL, Hint::Domain { ambiguous: false });
-        add(AMBIGUOUS_TOP_LEVEL, Hint::Domain { ambiguous: true });
         add(COMMAND_WORDS, Hint::Command);
         add(&["iqn."], Hint::Iqn);
+        let ends = |list, ambiguous| words::all(list).map(move |end| (end, Hint::Domain { ambiguous }));
+        gate.extend(ends(TOP_LEVEL, false).chain(ends(AMBIGUOUS_TOP_LEVEL, true)));
+        let hints = gate.iter().map(|(_, hint)| *hint).collect();
         let gate = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(words.iter().map(|(w, _)| *w))
+            .build(gate.iter().map(|(word, _)| *word))
             .map_err(|e| ("gate".to_owned(), e.into()))?;
         Ok(Self {
             gate,
-            hints: words.iter().map(|(_, hint)| *hint).collect(),
+            hints,
             address: regex("address", ADDRESS)?,
             tokens: all(TOKEN_SHAPES)?,
             commands: all(COMMANDS)?,

@@ -5,10 +5,13 @@ use super::line::{Cleaner, Scan, is_mark};
 use super::pseudonym::is_word;
 use super::rules::Hint;
 use super::value::{Style, Value, is_name_byte};
-use super::words::PROSE;
+use super::words::{self, PROSE};
 
-/// Longest name of a field that is looked at.
+/// Of a longer name only the end is looked at.
 const LONGEST_NAME: usize = 96;
+
+/// How far into a URL a user name and password are looked for.
+const LONGEST_URL: usize = 1024;
 
 /// Secrets that show by their own shape: tokens, hashes, keys.
 pub(super) fn tokens(cleaner: &Cleaner, scan: &mut Scan) {
@@ -38,13 +41,16 @@ pub(super) fn bearers(_: &Cleaner, scan: &mut Scan) {
 /// `scheme://user:password@host`.
 pub(super) fn urls(cleaner: &Cleaner, scan: &mut Scan) {
     for (_, after) in hits(scan, Hint::Url) {
-        let end = scan
-            .run_right(after, |b| !matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'\r'));
+        let inside = |b: u8| !matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'\r');
+        let limit = scan.boundary(after + LONGEST_URL);
+        let end = after + scan.part(after, limit).bytes().take_while(|b| inside(*b)).count();
         let whole = scan.part(after, end);
         let authority = whole.find(['/', '?', '#']).map_or(whole, |at| whole.get(..at).unwrap_or(whole));
         // A password may hold a slash: then the part up to it looks like `user:word` with a port that is none.
         let info = match authority.rfind('@') {
-            Some(at) => at,
+            // With a password the last `@` counts: it may hold an `@` and a slash.
+            Some(at) if !authority.get(..at).is_some_and(|info| info.contains(':')) => at,
+            Some(at) => whole.rfind('@').unwrap_or(at),
             None => match (authority.split_once(':'), whole.rfind('@')) {
                 (Some((_, port)), Some(at))
                     if !port.is_empty() && !port.bytes().all(|b| b.is_ascii_digit()) =>
@@ -77,13 +83,15 @@ pub(super) fn urls(cleaner: &Cleaner, scan: &mut Scan) {
 /// Values of fields whose name says what they hold.
 pub(super) fn fields(cleaner: &Cleaner, scan: &mut Scan) {
     let mut seen = (0, 0);
+    // What is destroyed already needs no second look; without this a line of nothing but fields takes for ever.
     for (hit_start, hit_end) in hits(scan, Hint::Field) {
-        let start = scan.run_left(hit_start, is_name_byte);
-        let end = scan.run_right(hit_end, is_name_byte);
-        if (start, end) == seen || end - start > LONGEST_NAME {
+        if hit_start < scan.reached || (hit_start >= seen.0 && hit_end <= seen.1) {
             continue;
         }
+        let start = scan.run_left(hit_start, is_name_byte);
+        let end = scan.run_right(hit_end, is_name_byte);
         seen = (start, end);
+        let start = start.max(scan.boundary(end.saturating_sub(LONGEST_NAME)));
         let raw = scan.part(start, end);
         let name = raw.trim_matches(['-', '.', '_']);
         let Some(field) = field::of(name) else { continue };
@@ -107,7 +115,9 @@ fn with_separator(
     match field {
         Field::Header(kind) => {
             let quoted = scan.run_right(after, |b| b == b' ' || b == b'\t');
-            let style = if matches!(scan.byte(quoted), Some(b'"' | b'\'')) { style } else { Style::Rest };
+            let outside = scan.before(start).filter(|b| matches!(b, b'"' | b'\''));
+            let style =
+                if matches!(scan.byte(quoted), Some(b'"' | b'\'')) { style } else { Style::Rest(outside) };
             let value = scan.value(after, style);
             header(scan, value, kind);
         }
@@ -168,7 +178,7 @@ fn without_separator(scan: &mut Scan, name: &str, field: Field, end: usize, dash
         text = scan.part(word.start, word.end);
     }
     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let prose = bare.is_empty() || PROSE.iter().any(|p| bare.eq_ignore_ascii_case(p));
+    let prose = bare.is_empty() || words::has_any_case(PROSE, bare);
     let looks_secret = text.len() >= 8
         && text.bytes().any(|b| b.is_ascii_digit())
         && text.bytes().any(|b| b.is_ascii_alphabetic());
@@ -182,9 +192,15 @@ fn without_separator(scan: &mut Scan, name: &str, field: Field, end: usize, dash
 pub(super) fn prose(_: &Cleaner, scan: &mut Scan) {
     /// How far the separator may stand from the word.
     const REACH: usize = 64;
+    let mut seen = 0;
     for (start, end) in hits(scan, Hint::Field) {
-        let name_start = scan.run_left(start, is_name_byte);
+        if start < scan.reached || end <= seen {
+            continue;
+        }
         let name_end = scan.run_right(end, is_name_byte);
+        let name_start =
+            scan.run_left(start, is_name_byte).max(scan.boundary(name_end.saturating_sub(LONGEST_NAME)));
+        seen = name_end;
         let lower = scan.part(name_start, name_end).to_ascii_lowercase();
         if !["password", "passwd", "passphrase"].iter().any(|w| lower.ends_with(w)) {
             continue;
@@ -239,11 +255,7 @@ fn counts(name: &str, text: &str) -> bool {
 fn mentions(scan: &Scan, before: usize, word: &str) -> bool {
     /// How far back a word still belongs to what follows.
     const REACH: usize = 48;
-    let mut low = before.saturating_sub(REACH);
-    while !scan.line.is_char_boundary(low) {
-        low += 1;
-    }
-    scan.part(low, before).to_ascii_lowercase().contains(word)
+    scan.part(scan.boundary(before.saturating_sub(REACH)), before).to_ascii_lowercase().contains(word)
 }
 
 /// Places of the words with this hint; copied, so that the scan can take proposals meanwhile.

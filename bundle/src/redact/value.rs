@@ -16,8 +16,8 @@ pub(super) enum Style {
     Loose,
     /// `<a>b</a>`.
     Element,
-    /// The rest of the line, such as a header's.
-    Rest,
+    /// The rest of the line, such as a header's, or up to the quote that was opened before the name.
+    Rest(Option<u8>),
 }
 
 /// A field found in a line.
@@ -81,13 +81,13 @@ impl Scan<'_> {
             return Value { start: inside, end: self.find(inside, "]]>").unwrap_or(self.line.len()) };
         }
         if let Some(quote @ (b'"' | b'\'')) = self.byte(start)
-            && style != Style::Rest
+            && !matches!(style, Style::Rest(_))
         {
             return Value { start: start + 1, end: self.closing(start + 1, quote) };
         }
         let end = match style {
             Style::Element => self.run_right(start, |b| b != b'<'),
-            Style::Rest => self.until_quote(start),
+            Style::Rest(quote) => self.rest_end(start, quote),
             Style::Tight => self.tight_end(start),
             Style::Loose => self.loose_end(start),
         };
@@ -127,8 +127,9 @@ impl Scan<'_> {
             })
     }
 
-    fn until_quote(&self, start: usize) -> usize {
-        (start..self.line.len()).find(|at| self.closes_outside(*at)).unwrap_or(self.line.len())
+    fn rest_end(&self, start: usize, quote: Option<u8>) -> usize {
+        let closes = |at: &usize| self.byte(*at) == quote && self.closes_outside(*at);
+        quote.and_then(|_| (start..self.line.len()).find(closes)).unwrap_or(self.line.len())
     }
 
     fn tight_end(&self, start: usize) -> usize {
@@ -181,5 +182,8 @@ impl Scan<'_> {
 
 /// Whether `head` is the header of a kernel record: `6,123,4567,-;`.
 fn is_record_header(head: &str) -> bool {
-    head.starts_with(|c: char| c.is_ascii_digit()) && head.matches(',').count() >= 3 && head.len() <= 64
+    head.find(';') == Some(head.len() - 1)
+        && head.starts_with(|c: char| c.is_ascii_digit())
+        && head.matches(',').count() >= 3
+        && head.len() <= 64
 }

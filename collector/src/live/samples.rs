@@ -1,6 +1,6 @@
 //! What is asked of the system itself: host and clock, as JSON with fixed keys.
 //!
-//! `sample/host.json`: `cpu_brand` (text), `cpu_count`, `memory_total_bytes`, `memory_available_bytes`,
+//! `sample/host.json`: `architecture` (text, as uname gives it), `cpu_brand` (text), `cpu_count`, `memory_total_bytes`, `memory_available_bytes`,
 //! `swap_total_bytes`, `swap_used_bytes`, `load_1min_hundredths`, `load_15min_hundredths`, `uptime_s` (whole numbers).
 //! `sample/clock.json`: `unix_s` (seconds since 1970, negative before), `synchronised` (true, false, or null).
 //! A key is null when the system does not say; it is never left out.
@@ -14,6 +14,7 @@ use crate::source::{Failure, Fetched};
 
 #[derive(Serialize)]
 struct Host {
+    architecture: Option<String>,
     cpu_brand: Option<String>,
     cpu_count: Option<usize>,
     memory_total_bytes: Option<u64>,
@@ -45,6 +46,7 @@ pub(super) fn host() -> Result<Fetched, Failure> {
     json(
         "the host sample",
         &Host {
+            architecture: rustix::system::uname().machine().to_str().ok().map(str::to_owned),
             cpu_brand: system
                 .as_ref()
                 .and_then(|system| system.cpus().first())
@@ -112,6 +114,7 @@ mod tests {
         check(
             host().expect("a host"),
             &[
+                "architecture",
                 "cpu_brand",
                 "cpu_count",
                 "memory_total_bytes",

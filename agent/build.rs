@@ -1,0 +1,12 @@
+//! Writes the build date into the binary: the lower bound of a plausible clock. `SOURCE_DATE_EPOCH` makes it
+//! reproducible; without it, it is the time of the build. It refuses nothing: a bad value fails the build in `clock.rs`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    println!("cargo::rerun-if-changed=build.rs");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+    let date = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| now.to_string());
+    println!("cargo::rustc-env=ASSAY_BUILD_UNIX_S={date}");
+}

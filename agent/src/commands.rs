@@ -1,0 +1,81 @@
+//! Everything that the program does: one file each, and the one list of them.
+//!
+//! To add a command: write its file (arguments with their help, `run`), add its `mod` line and its row in the list.
+//! Help texts end with what comes next and the exit codes; a test in `cli.rs` holds every command to it.
+
+mod check;
+mod collect;
+mod config;
+mod enroll;
+mod explain;
+mod reader;
+mod redact;
+mod replay;
+mod show;
+mod status;
+mod upload;
+mod verify;
+
+use crate::context::Context;
+
+/// Makes the list: a variant for each command, and the way to it. The order is the order of `assay --help`.
+macro_rules! commands {
+    ($($(#[$attribute:meta])* $variant:ident: $module:ident),* $(,)?) => {
+        /// A command as it was typed.
+        #[derive(clap::Subcommand)]
+        pub(crate) enum Command {
+            $($(#[$attribute])* $variant($module::Args),)*
+        }
+
+        impl Command {
+            /// Runs the command; the result is the exit code.
+            pub(crate) fn run(self, context: &Context) -> anyhow::Result<u8> {
+                match self {
+                    $(Self::$variant(args) => $module::run(args, context),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Check: check,
+    Collect: collect,
+    Show: show,
+    Verify: verify,
+    Replay: replay,
+    Explain: explain,
+    Enroll: enroll,
+    Upload: upload,
+    Redact: redact,
+    Status: status,
+    Config: config,
+    #[command(name = "__reader", hide = true)]
+    Reader: reader,
+}
+
+/// What two commands that read a machine have in common.
+#[derive(clap::Args)]
+pub(crate) struct Machine {
+    /// Read a recording instead of this machine: a device folder, or a bundle
+    #[arg(long, value_name = "DIR|FILE")]
+    source: Option<std::path::PathBuf>,
+    /// Secret key that opens an encrypted bundle (written by age-keygen)
+    #[arg(long, value_name = "FILE", requires = "source")]
+    identity: Option<std::path::PathBuf>,
+    /// Day on the purchase invoice, YYYY-MM-DD: the warranty counts from it
+    #[arg(long, value_name = "DATE")]
+    invoice_date: Option<String>,
+    /// Seconds after which reading ends, complete or not
+    #[arg(long, value_name = "SECONDS")]
+    deadline_s: Option<String>,
+}
+
+impl Machine {
+    /// The flags as values on top of the configuration.
+    fn overrides(&self) -> Vec<crate::config::Override> {
+        let invoice = self.invoice_date.clone().map(|t| ("warranty.invoice_date", t, "--invoice-date"));
+        let deadline = self.deadline_s.clone().map(|t| ("collect.deadline_s", t, "--deadline-s"));
+        invoice.into_iter().chain(deadline).collect()
+    }
+}

@@ -1,0 +1,85 @@
+//! `assay check`: reads this machine and says what it found. Writes nothing, sends nothing.
+
+use std::sync::Arc;
+
+use assay_bundle::manifest::RunSource;
+
+use super::Machine;
+use crate::cli::exit_codes;
+use crate::context::Context;
+use crate::pipeline::{self, Run};
+use crate::terminal::Line;
+use crate::{identity, output, runtime, source, terminal};
+
+/// Read the hardware and say what is defective, on what evidence, and what to do
+#[derive(clap::Args)]
+#[command(after_help = concat!(
+    "Nothing is written to disk and nothing is sent. Next: `assay explain CODE` for a finding, `assay collect` for a\n\
+     signed bundle.\n",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    machine: Machine,
+    /// Facts, diagnosis, entitlement, recommendation, steps and cost as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Examines and prints; the exit code is the verdict's.
+pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
+    let settings = context.settings_with(args.machine.overrides())?;
+    let source = source::choose(
+        args.machine.source.as_deref(),
+        args.machine.identity.as_deref(),
+        &settings.config,
+        &context.paths,
+    )?;
+    // The owner's own key gives names the pseudonyms that the bundles have; a check alone makes no key.
+    let key = match context.identity().pseudonym_key() {
+        Ok(Some(key)) => key,
+        _ => identity::passing_pseudonym_key()?,
+    };
+    let line = Arc::new(Line::new());
+    let options = source::options(&settings.config, &line);
+    let work = pipeline::examine(source.as_ref(), &options, &key, settings.config.warranty_invoice_date);
+    let run = runtime::block_on(work)?;
+    line.clear();
+    match args.json {
+        true => output::print_json(&json(&run))?,
+        false => output::print(text(&run))?,
+    }
+    Ok(run.diagnosis.overall.exit_code())
+}
+
+/// The report for a person.
+fn text(run: &Run) -> String {
+    let mut text = String::new();
+    if run.source != RunSource::Live {
+        text.push_str("A recording, not this machine.\n\n");
+    }
+    text.push_str(&assay_diagnosis::text::report(
+        &run.facts,
+        &run.diagnosis,
+        &run.recommendation,
+        terminal::width(),
+        terminal::colour(),
+    ));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// Everything for a program.
+fn json(run: &Run) -> serde_json::Value {
+    serde_json::json!({
+        "source": run.source,
+        "facts": run.facts,
+        "diagnosis": run.diagnosis,
+        "entitlement": run.entitlement,
+        "recommendation": run.recommendation,
+        "steps": run.steps,
+        "cost": run.cost,
+    })
+}

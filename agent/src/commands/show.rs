@@ -1,0 +1,161 @@
+//! `assay show`: what is in a bundle, exactly. Opens the payload; says what is proven and what is not.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use assay_bundle::archive::Envelope;
+use assay_bundle::manifest::RunSource;
+use assay_bundle::units::Bytes;
+use assay_bundle::{Diagnosis, Facts};
+
+use crate::bundle_file::{Entries, Opened};
+use crate::cli::exit_codes;
+use crate::context::Context;
+use crate::trouble::refuse;
+use crate::{output, pipeline, terminal};
+
+/// Show what is in a bundle: who made it, what it found, every file
+#[derive(clap::Args)]
+#[command(after_help = concat!(
+    "What is shown was checked against its own digests, not against a key. Next: `assay verify FILE`.\n",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// The bundle (.assay)
+    file: PathBuf,
+    /// Print one file of it as it is, such as raw/proc/mdstat
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tree", "json"])]
+    raw: Option<String>,
+    /// List every file with its size
+    #[arg(long)]
+    tree: bool,
+    /// Secret key that opens an encrypted bundle (written by age-keygen)
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+    /// Manifest, diagnosis and list of files as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Opens and prints.
+pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
+    let opened = Opened::read(&args.file)?;
+    let named_key = opened.named_key()?;
+    opened.verify_signature(&named_key)?;
+    if opened.is_sealed() && args.identity.is_none() && args.raw.is_none() && !args.tree && !args.json {
+        output::print(sealed_words(&opened.envelope))?;
+        return Ok(0);
+    }
+    let wanted_raw = args.raw.clone();
+    let wanted = move |name: &str| match &wanted_raw {
+        Some(raw) => name == raw || name.strip_prefix("raw/") == Some(raw),
+        None => matches!(name, "facts.json" | "diagnosis.json"),
+    };
+    let (envelope, entries) = opened.entries(args.identity.as_deref(), &wanted)?;
+    if let Some(raw) = &args.raw {
+        let Some(bytes) = entries.bytes.into_values().next() else {
+            return Err(refuse(
+                format!("the bundle has no file {raw:?}"),
+                "`assay show FILE --tree` lists its files",
+            ));
+        };
+        output::print(bytes)?;
+        return Ok(0);
+    }
+    if args.json {
+        let diagnosis: Diagnosis = entries.document("diagnosis.json")?;
+        let list = &entries.list;
+        output::print_json(&serde_json::json!({
+            "manifest": envelope.manifest, "diagnosis": diagnosis, "entries": list,
+        }))?;
+        return Ok(0);
+    }
+    let mut text = head(&envelope);
+    match args.tree {
+        true => text.push_str(&tree(&entries)),
+        false => text.push_str(&findings(&entries, context)?),
+    }
+    output::print(text)?;
+    Ok(0)
+}
+
+/// What the manifest says.
+fn head(envelope: &Envelope) -> String {
+    let manifest = &envelope.manifest;
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "not read".to_owned());
+    let source = match manifest.source {
+        RunSource::Live => "a live run",
+        RunSource::Recorded => "a recording: not evidence",
+        RunSource::Judged => "outputs gathered by other means: not evidence",
+    };
+    let clock = match (manifest.clock.plausible, manifest.clock.synchronised) {
+        (false, _) => " (cannot be right)",
+        (true, Some(false)) => " (clock not synchronised)",
+        (true, _) => "",
+    };
+    let recipients = match manifest.recipients.is_empty() {
+        true => "nobody yet: it was sealed before enrolment".to_owned(),
+        false => manifest.recipients.join(", "),
+    };
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<13}{value}");
+    };
+    line("source", source);
+    line(
+        "device",
+        &format!("{}, serial {}", or_unknown(&manifest.device.model), or_unknown(&manifest.device.serial)),
+    );
+    line("firmware", &or_unknown(&manifest.device.firmware));
+    line("made", &format!("{}{clock}, number {}", manifest.clock.device_time, manifest.seq));
+    line(
+        "signed by",
+        &format!("{} (the bundle's own word; `assay verify` compares it)", manifest.device.key_id),
+    );
+    line(
+        "by",
+        &format!(
+            "assay {}, parsers {}, rules {}",
+            manifest.agent.version, manifest.parser_set, manifest.rule_pack
+        ),
+    );
+    line("redaction", &format!("{}, rule set {}", manifest.redaction.level, manifest.redaction.rule_set));
+    line("readable by", &recipients);
+    text.push('\n');
+    text
+}
+
+/// What can be said of an encrypted bundle without its key.
+fn sealed_words(envelope: &Envelope) -> String {
+    let mut text = head(envelope);
+    let summary = &envelope.manifest.summary;
+    let _ =
+        writeln!(text, "The device's verdict: {}. {}", summary.overall.words(), summary.top_codes.join(", "));
+    let _ = writeln!(text, "The payload is encrypted; --identity FILE opens it for a reader named above.");
+    text
+}
+
+/// Every file of the payload.
+fn tree(entries: &Entries) -> String {
+    let mut text = String::new();
+    for entry in &entries.list {
+        let _ = writeln!(text, "{:>12}  {}", Bytes(entry.size_bytes).to_string(), entry.name);
+    }
+    let total = entries.list.iter().map(|entry| entry.size_bytes).sum();
+    let _ = writeln!(text, "{:>12}  in {} files", Bytes(total).to_string(), entries.list.len());
+    text
+}
+
+/// The report as the device's diagnosis has it.
+fn findings(entries: &Entries, context: &Context) -> anyhow::Result<String> {
+    let facts: Facts = entries.document("facts.json")?;
+    let diagnosis: Diagnosis = entries.document("diagnosis.json")?;
+    let invoice_date = context.settings().map(|s| s.config.warranty_invoice_date).unwrap_or_default();
+    let (_, recommendation) = pipeline::recommend(&facts, &diagnosis, invoice_date);
+    let (width, colour) = (terminal::width(), terminal::colour());
+    let mut text = assay_diagnosis::text::report(&facts, &diagnosis, &recommendation, width, colour);
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}

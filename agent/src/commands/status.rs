@@ -1,0 +1,181 @@
+//! `assay status`: identity, enrolment, what waits in the spool, places, clock. Reads only, asks nobody.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use assay_bundle::receipt::Receipt;
+use assay_bundle::units::Bytes;
+use assay_uploader::{Entry, State};
+use serde::Serialize;
+
+use crate::cli::exit_codes;
+use crate::clock;
+use crate::context::Context;
+use crate::identity::Enrolment;
+use crate::output;
+
+/// Say who this device is, where it is enrolled and what waits in the spool
+#[derive(clap::Args)]
+#[command(after_help = concat!("Next: `assay upload` sends what waits.\n", exit_codes!()))]
+pub(crate) struct Args {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    key_id: Option<String>,
+    public_key: Option<String>,
+    enrolment: Option<Enrolment>,
+    portal_fingerprint: Option<String>,
+    identity_dir: PathBuf,
+    config_file: PathBuf,
+    runtime_dir: PathBuf,
+    spool_dir: Option<PathBuf>,
+    waiting: usize,
+    uploading: usize,
+    accepted: usize,
+    refused: usize,
+    spool_bytes: u64,
+    last_receipt: Option<Receipt>,
+    last_error: Option<String>,
+    bundles: Vec<Bundle>,
+    clock: ClockStatus,
+}
+
+#[derive(Serialize)]
+struct Bundle {
+    id: String,
+    seq: u64,
+    state: &'static str,
+    encrypted: bool,
+    size_bytes: u64,
+    plain: Option<PathBuf>,
+    last_error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ClockStatus {
+    device_time: String,
+    plausible: bool,
+}
+
+/// Gathers and prints.
+pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
+    let status = gather(context)?;
+    match args.json {
+        true => output::print_json(&status)?,
+        false => output::print(words(&status))?,
+    }
+    Ok(0)
+}
+
+fn gather(context: &Context) -> anyhow::Result<Status> {
+    let settings = context.settings()?;
+    let identity = context.identity();
+    let public = identity.public()?;
+    let enrolment = identity.enrolment()?;
+    let spool_dir = context.spool_dir(&settings);
+    // Looking makes nothing: a spool that is not there yet is empty.
+    let entries = match spool_dir.as_ref().is_some_and(|dir| dir.is_dir()) {
+        true => context.spool(&settings)?.entries()?,
+        false => Vec::new(),
+    };
+    let count = |word: &str| entries.iter().filter(|entry| state_word(entry) == word).count();
+    let last_receipt = entries.iter().rev().find_map(|entry| match &entry.meta.state {
+        State::Done { receipt } => serde_json::from_str(&receipt.receipt).ok(),
+        _ => None,
+    });
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        key_id: public.map(|key| key.fingerprint()),
+        public_key: public.map(|key| key.to_openssh()),
+        portal_fingerprint: enrolment.as_ref().map(|enrolment| enrolment.card.fingerprint()),
+        enrolment,
+        identity_dir: identity.dir().to_owned(),
+        config_file: context.config_file(),
+        runtime_dir: context.paths.runtime_dir.clone(),
+        spool_dir,
+        waiting: count("waiting"),
+        uploading: count("uploading"),
+        accepted: count("accepted"),
+        refused: count("refused"),
+        spool_bytes: entries.iter().map(|entry| entry.size_bytes).sum(),
+        last_receipt,
+        last_error: entries.iter().rev().find_map(|entry| entry.meta.last_error.clone()),
+        bundles: entries.iter().map(bundle).collect(),
+        clock: ClockStatus { device_time: context.clock.words(), plausible: context.clock.is_plausible() },
+    })
+}
+
+fn state_word(entry: &Entry) -> &'static str {
+    match entry.meta.state {
+        State::Waiting => "waiting",
+        State::Uploading { .. } => "uploading",
+        State::Done { .. } => "accepted",
+        State::Refused { .. } => "refused",
+    }
+}
+
+fn bundle(entry: &Entry) -> Bundle {
+    Bundle {
+        id: entry.id.clone(),
+        seq: entry.meta.seq,
+        state: state_word(entry),
+        encrypted: entry.sealed.is_some(),
+        size_bytes: entry.size_bytes,
+        plain: entry.plain.clone(),
+        last_error: entry.meta.last_error.clone(),
+    }
+}
+
+fn words(status: &Status) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<11}{value}");
+    };
+    line("key", status.key_id.as_deref().unwrap_or("none yet; the first bundle or `assay enroll` makes one"));
+    if let Some(key) = &status.public_key {
+        line("", key);
+    }
+    match &status.enrolment {
+        Some(enrolment) => {
+            let card = &enrolment.card;
+            line("enrolled", &format!("at {} ({}) as {}", card.name, card.url, enrolment.device_id));
+            line("", &format!("since {}", clock::rfc3339(enrolment.enrolled_unix_s)));
+            line("", &format!("portal's fingerprint {}", card.fingerprint()));
+            if status.key_id.as_ref() != Some(&enrolment.key_id) {
+                line("", "with another key than this device's: run `assay enroll` again");
+            }
+        }
+        None => line("enrolled", "no; nothing leaves this machine. `assay enroll` with a code from a portal"),
+    }
+    match &status.spool_dir {
+        Some(dir) => line("spool", &format!("{} ({})", dir.display(), Bytes(status.spool_bytes))),
+        None => line("spool", "no data volume is mounted; bundles go to a file (-o FILE)"),
+    }
+    let Status { waiting, uploading, accepted, refused, .. } = status;
+    line("", &format!("{waiting} waiting, {uploading} under way, {accepted} accepted, {refused} refused"));
+    for bundle in status.bundles.iter().filter(|bundle| bundle.state != "accepted") {
+        let form =
+            if bundle.encrypted { "encrypted for the portal" } else { "sealed again before it is sent" };
+        line("", &format!("{} number {}, {}, {form}", bundle.id, bundle.seq, bundle.state));
+    }
+    if let Some(receipt) = &status.last_receipt {
+        let verdict = receipt.overall.map_or("no verdict yet", |overall| overall.words());
+        line(
+            "receipt",
+            &format!("{} at {}, portal's verdict: {verdict}", receipt.bundle_id, receipt.received_at),
+        );
+    }
+    if let Some(error) = &status.last_error {
+        line("last error", error);
+    }
+    let doubt = if status.clock.plausible { "" } else { " (cannot be right: set it with `date -u -s`)" };
+    line("clock", &format!("{}{doubt}", status.clock.device_time));
+    line("identity", &status.identity_dir.display().to_string());
+    line("config", &status.config_file.display().to_string());
+    text
+}

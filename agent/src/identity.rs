@@ -1,0 +1,227 @@
+//! Who this device is: its Ed25519 key, the owner's key for pseudonyms, and the portal that it is enrolled at.
+//!
+//! Both keys are made on first need (0600, never replaced, in a folder of 0700) and never leave the device. A key
+//! that others can read is refused as `ssh` refuses it: a leaked key signs for somebody else.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use assay_bundle::enrolment::PortalCard;
+use assay_bundle::keys::{PublicKey, SigningKey};
+use assay_bundle::redact::PseudonymKey;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::chassis::Mark;
+use crate::output;
+use crate::sequence::Sequence;
+use crate::trouble::{NextStep, refuse};
+
+const KEY: &str = "device.key";
+const PSEUDONYM_KEY: &str = "pseudonym.key";
+const ENROLMENT: &str = "enrolment.json";
+const PORTAL_CA: &str = "portal-ca.pem";
+
+/// The enrolment as it is kept: the portal's card is the pin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Enrolment {
+    /// Portal's name for this device.
+    pub(crate) device_id: String,
+    /// Fingerprint of the key that was enrolled.
+    pub(crate) key_id: String,
+    /// The portal's card that the owner accepted.
+    pub(crate) card: PortalCard,
+    /// What the key is bound to.
+    pub(crate) chassis: Vec<Mark>,
+    /// Device's clock at enrolment, seconds since 1970.
+    pub(crate) enrolled_unix_s: i64,
+}
+
+/// The identity folder; nothing is read or made before it is needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    dir: PathBuf,
+    runtime_dir: PathBuf,
+}
+
+impl Identity {
+    /// The identity kept in `dir`; what may die with the boot is in `runtime_dir`.
+    pub(crate) fn new(dir: PathBuf, runtime_dir: PathBuf) -> Self {
+        Self { dir, runtime_dir }
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The device's key, when there is one already.
+    pub(crate) fn key(&self) -> anyhow::Result<Option<SigningKey>> {
+        let path = self.dir.join(KEY);
+        let Some(bytes) = read_private(&path)? else { return Ok(None) };
+        let text = std::str::from_utf8(&bytes).unwrap_or_default();
+        SigningKey::from_openssh(text).map(Some).or_advise(
+            format!("{} is damaged", path.display()),
+            "restore it from a backup of this folder, or remove it and enrol again",
+        )
+    }
+
+    /// The public half, when there is a key already.
+    pub(crate) fn public(&self) -> anyhow::Result<Option<PublicKey>> {
+        Ok(self.key()?.map(|key| key.public()))
+    }
+
+    /// The device's key, made when there is none.
+    pub(crate) fn key_or_new(&self) -> anyhow::Result<SigningKey> {
+        if let Some(key) = self.key()? {
+            return Ok(key);
+        }
+        let key = SigningKey::generate().or_advise("no key could be made", "try again in a minute")?;
+        if output::create_private(&self.dir.join(KEY), key.to_openssh("assay device key").as_bytes())? {
+            return Ok(key);
+        }
+        // Another process was first; its key is the device's.
+        self.key()?.context("the device's key vanished while it was made")
+    }
+
+    /// Puts a new key in place of one that belongs to another unit.
+    pub(crate) fn replace_key(&self, key: &SigningKey) -> anyhow::Result<()> {
+        output::replace_private(&self.dir.join(KEY), key.to_openssh("assay device key").as_bytes())
+    }
+
+    /// The owner's key for pseudonyms, when there is one already.
+    pub(crate) fn pseudonym_key(&self) -> anyhow::Result<Option<PseudonymKey>> {
+        let path = self.dir.join(PSEUDONYM_KEY);
+        let Some(text) = read_private(&path)? else { return Ok(None) };
+        let bytes = data_encoding::HEXLOWER.decode(text.trim_ascii()).map(Zeroizing::new).ok();
+        let key = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+        match key {
+            Some(key) => Ok(Some(PseudonymKey(Zeroizing::new(key)))),
+            None => Err(refuse(
+                format!("{} is damaged", path.display()),
+                "remove it: a new one is made, and the same name gets another pseudonym from then on",
+            )),
+        }
+    }
+
+    /// The owner's key for pseudonyms, made when there is none.
+    pub(crate) fn pseudonym_key_or_new(&self) -> anyhow::Result<PseudonymKey> {
+        if let Some(key) = self.pseudonym_key()? {
+            return Ok(key);
+        }
+        let key = passing_pseudonym_key()?;
+        let text = Zeroizing::new(data_encoding::HEXLOWER.encode(key.0.as_slice()));
+        if output::create_private(&self.dir.join(PSEUDONYM_KEY), text.as_bytes())? {
+            return Ok(key);
+        }
+        self.pseudonym_key()?.context("the pseudonym key vanished while it was made")
+    }
+
+    /// The enrolment, when there is one.
+    pub(crate) fn enrolment(&self) -> anyhow::Result<Option<Enrolment>> {
+        let path = self.dir.join(ENROLMENT);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).or_advise(cannot_read(&path), "run as administrator (root)"),
+        };
+        let damaged = || format!("{} is damaged", path.display());
+        serde_json::from_slice(&bytes).map(Some).or_advise(damaged(), "enrol again with a new code")
+    }
+
+    /// Keeps an enrolment, with the certificates that it needs, and goes on above the portal's last number.
+    pub(crate) fn keep(&self, enrolment: &Enrolment, ca: Option<&[u8]>, last_seq: u64) -> anyhow::Result<()> {
+        let ca_path = self.dir.join(PORTAL_CA);
+        match ca {
+            Some(pem) => output::replace_private(&ca_path, pem)?,
+            None => remove_if_there(&ca_path)?,
+        }
+        self.sequence().go_above(last_seq)?;
+        // Last, because it is what says that the device is enrolled.
+        output::replace_private(&self.dir.join(ENROLMENT), &serde_json::to_vec_pretty(enrolment)?)
+    }
+
+    /// The certificates that the owner gave at enrolment.
+    pub(crate) fn portal_ca(&self) -> Option<PathBuf> {
+        Some(self.dir.join(PORTAL_CA)).filter(|path| path.is_file())
+    }
+
+    /// The numbers of this identity's bundles.
+    pub(crate) fn sequence(&self) -> Sequence {
+        Sequence::new(&self.dir, &self.runtime_dir)
+    }
+}
+
+/// A pseudonym key that nobody keeps, for output that stays with the person who asked.
+pub(crate) fn passing_pseudonym_key() -> anyhow::Result<PseudonymKey> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), key.as_mut_slice()).map_err(|_| {
+        refuse("the system gave no randomness", "try again when the machine has been up for a minute")
+    })?;
+    Ok(PseudonymKey(key))
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.display())
+}
+
+fn remove_if_there(path: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).or_advise(format!("cannot remove {}", path.display()), "remove it by hand")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a private file; `None` when it is not there, refused when others may read or write it.
+fn read_private(path: &Path) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).or_advise(cannot_read(path), "run as administrator (root)"),
+    };
+    let mode = fs::metadata(path).or_advise(cannot_read(path), "call again")?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(refuse(
+            format!("{} can be read by others (mode {:o})", path.display(), mode & 0o777),
+            format!("`chmod 600 {}`, and enrol again if somebody may have copied it", path.display()),
+        ));
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn identity(folder: &Path) -> Identity {
+        Identity::new(folder.join("identity"), folder.join("run"))
+    }
+
+    #[test]
+    fn keys_are_made_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let identity = identity(folder.path());
+        assert!(identity.key().expect("looked").is_none());
+        let first = identity.key_or_new().expect("made").public();
+        assert_eq!(identity.key_or_new().expect("read").public(), first);
+        let first = identity.pseudonym_key_or_new().expect("made");
+        assert_eq!(*identity.pseudonym_key_or_new().expect("read").0, *first.0);
+    }
+
+    #[test]
+    fn a_key_that_others_read_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let identity = identity(folder.path());
+        identity.key_or_new().expect("made");
+        let path = identity.dir().join(KEY);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+        let error = identity.key().map(|_| ()).expect_err("refused").to_string();
+        assert!(error.contains("can be read by others (mode 644)"), "{error}");
+    }
+}

@@ -1,0 +1,41 @@
+//! The agent: wires collector, diagnosis, warranty, bundle and uploader into one program on the NAS.
+//!
+//! It parses no hardware and decides nothing about it. Start with [`commands`] (the list of what it does), then
+//! [`pipeline`] (the one sentence that every run is). Data goes to standard output, talk to standard error.
+
+use std::process::ExitCode;
+
+mod bundle_file;
+mod chassis;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod context;
+mod identity;
+mod log;
+mod output;
+mod paths;
+mod pipeline;
+mod portal;
+mod reseal;
+mod runtime;
+mod seal;
+mod sequence;
+mod source;
+mod terminal;
+mod trouble;
+
+/// Runs the program with the arguments of this process and says how it ended; see `assay --help` for the codes.
+pub fn run() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code),
+    };
+    let context = context::Context::new(cli.globals);
+    log::start(&context);
+    match cli.command.run(&context) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(trouble::report(&error)),
+    }
+}

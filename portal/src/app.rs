@@ -1,0 +1,52 @@
+//! What every handler shares. Nothing here opens a payload: the decryption identity is not part of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assay_bundle::enrolment::PortalCard;
+use assay_bundle::keys::SigningKey;
+use tokio::sync::Notify;
+
+use crate::files::DataDir;
+use crate::password::Passwords;
+use crate::store::Store;
+use crate::uploads::Locks;
+
+/// State of a serving portal.
+pub struct App {
+    /// Data folder.
+    pub dir: DataDir,
+    /// Database.
+    pub store: Store,
+    /// Our card.
+    pub card: PortalCard,
+    /// Signs receipts.
+    pub online: SigningKey,
+    /// Ingest worker.
+    pub worker: Worker,
+    /// One lock for each upload that is being committed to.
+    pub locks: Locks,
+    /// Rings when a bundle waits for the worker.
+    pub bell: Notify,
+    /// Checks passwords, a few at a time.
+    pub passwords: Passwords,
+}
+
+/// How the ingest worker is run.
+pub struct Worker {
+    /// Its program.
+    pub program: PathBuf,
+    /// When it is killed.
+    pub deadline: Duration,
+}
+
+/// The state as handlers get it.
+pub type Shared = Arc<App>;
+
+impl App {
+    /// `@authority` of our public URL: what devices must have signed, whatever a proxy writes into `Host`.
+    pub fn authority(&self) -> &str {
+        self.card.url.strip_prefix("https://").unwrap_or(&self.card.url)
+    }
+}

@@ -1,0 +1,31 @@
+//! One file for each command of `assay-portal`.
+
+pub mod card;
+pub mod enroll_code;
+pub mod migrate;
+pub mod serve;
+pub mod user;
+
+use std::io::Write;
+
+use assay_bundle::enrolment::PortalCard;
+
+/// The card in words, with the fingerprint that both sides compare.
+fn card_lines(card: &PortalCard) -> String {
+    format!(
+        "portal       {}\naddress      {}\nfingerprint  {}\nroot key     {}\nrecipient    {}\nTLS key pin  {}\n",
+        card.name,
+        card.url,
+        card.fingerprint(),
+        card.root_key,
+        card.recipient,
+        if card.tls_key_pin.is_empty() { "(TLS ends elsewhere)" } else { &card.tls_key_pin },
+    )
+}
+
+/// Writes to stdout; a closed pipe is an error like any other.
+fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

@@ -1,0 +1,162 @@
+//! Who calls: the RFC 9421 signature of a device call, checked against the enrolled key before any body is read.
+//!
+//! Refused are: another set of covered components than the profile's, a doubled header, an authority other than our
+//! configured one (whatever `Host` says), a clock too far off, a nonce seen before, a key that is not enrolled.
+
+use assay_bundle::httpsig::{self, Call, Headers, HttpSigError, Parameters};
+use assay_bundle::keys::PublicKey;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+
+use crate::app::App;
+use crate::clock;
+use crate::refusal::Refusal;
+use crate::store::devices::Device;
+
+/// How long a spent nonce is kept beyond its signature's end, in seconds: as long as one is taken late, and a minute
+/// for a clock that is set back.
+const NONCE_GRACE_S: i64 = httpsig::LATE_S + 60;
+
+/// A header that may be there at most once.
+///
+/// # Errors
+/// When it is there twice or is no text: then it is open to two readings.
+pub fn single<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Refusal::bad_call(format!("The header {name} is given twice.")));
+    }
+    match first.to_str() {
+        Ok(text) => Ok(Some(text)),
+        Err(_) => Err(Refusal::bad_call(format!("The header {name} is no text."))),
+    }
+}
+
+/// A call as it was signed, before it is known by whom.
+struct Signed<'a> {
+    call: Call<'a>,
+    headers: Headers,
+}
+
+fn signed<'a>(app: &'a App, parts: &'a Parts, query: &'a str) -> Result<Signed<'a>, Refusal> {
+    let header = |name| single(&parts.headers, name);
+    let (Some(signature_input), Some(signature)) = (header("signature-input")?, header("signature")?) else {
+        return Err(refused(&HttpSigError::Profile("the call is not signed")));
+    };
+    Ok(Signed {
+        call: Call {
+            method: parts.method.as_str(),
+            authority: app.authority(),
+            path: parts.uri.path(),
+            query,
+            content_digest: header("content-digest")?,
+            upload_offset: header("upload-offset")?,
+            upload_length: header("upload-length")?,
+            tus_resumable: header("tus-resumable")?,
+        },
+        headers: Headers { signature_input: signature_input.to_owned(), signature: signature.to_owned() },
+    })
+}
+
+fn query(parts: &Parts) -> String {
+    format!("?{}", parts.uri.query().unwrap_or_default())
+}
+
+/// The device that made this call.
+///
+/// # Errors
+/// When it is not known to be an enrolled one.
+pub async fn device(app: &App, parts: &Parts) -> Result<Device, Refusal> {
+    let query = query(parts);
+    let signed = signed(app, parts, &query)?;
+    let named = httpsig::parameters(&signed.call, &signed.headers.signature_input)
+        .map_err(|error| refused(&error))?;
+    let Some(device) = app.store.device_by_key(&named.key_id).await? else {
+        return Err(unknown_key(&named.key_id));
+    };
+    if device.revoked_at.is_some() {
+        return Err(unknown_key(&named.key_id));
+    }
+    let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;
+    check(app, &signed, &key).await?;
+    Ok(device)
+}
+
+/// Checks that `key` itself made this call: the proof of possession at enrolment.
+///
+/// # Errors
+/// When it did not.
+pub async fn possession(app: &App, parts: &Parts, key: &PublicKey) -> Result<(), Refusal> {
+    let query = query(parts);
+    let signed = signed(app, parts, &query)?;
+    let parameters = check(app, &signed, key).await?;
+    if parameters.key_id != key.fingerprint() {
+        return Err(refused(&HttpSigError::Mismatch));
+    }
+    Ok(())
+}
+
+async fn check(app: &App, signed: &Signed<'_>, key: &PublicKey) -> Result<Parameters, Refusal> {
+    let parameters = httpsig::verify(key, &signed.call, &signed.headers, clock::now_unix_s())
+        .map_err(|error| refused(&error))?;
+    let keep_until = parameters.expires.saturating_add(NONCE_GRACE_S);
+    if !app.store.spend_nonce(&key.fingerprint(), &parameters.nonce, keep_until).await? {
+        return Err(Refusal::new(
+            StatusCode::CONFLICT,
+            "replay",
+            "This very call was made before.",
+            "Nothing needs doing: a repeated call is refused, a new one is signed anew. If it goes on, look for a \
+             proxy that repeats requests.",
+        ));
+    }
+    Ok(parameters)
+}
+
+fn refused(error: &HttpSigError) -> Refusal {
+    match error {
+        HttpSigError::Clock { .. } => Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "clock-skew",
+            error.to_string(),
+            "The device corrects its signatures by the Date of this answer; set its clock when you can.",
+        ),
+        HttpSigError::Profile(_) | HttpSigError::Mismatch => Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "signature",
+            error.to_string(),
+            "Check that the device calls the portal by its public URL, as on its card; else enrol again.",
+        ),
+    }
+}
+
+fn unknown_key(key_id: &str) -> Refusal {
+    Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "unknown-key",
+        format!("Key {key_id} is not enrolled here."),
+        "Ask the support engineer for an enrolment code and run: assay enroll",
+    )
+}
+
+/// Checks `Content-Digest` of a whole body.
+///
+/// # Errors
+/// When it is missing or does not fit.
+pub fn body_digest(parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
+    match single(&parts.headers, "content-digest")? {
+        Some(digest) if digest == httpsig::content_digest(body) => Ok(()),
+        Some(_) => Err(digest_refused()),
+        None => Err(Refusal::bad_call("A call with a body needs a Content-Digest.")),
+    }
+}
+
+/// The answer to a body that is not what was signed.
+pub fn digest_refused() -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        "digest",
+        "The body does not fit its signed Content-Digest: it was damaged on the way.",
+        "Nothing was kept of it; the device sends it again by itself.",
+    )
+}

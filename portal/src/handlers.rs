@@ -1,0 +1,54 @@
+//! The one list of calls and pages: a file each, a line each.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, options, post};
+
+use crate::app::Shared;
+
+mod bundle;
+mod card;
+mod device;
+mod download;
+mod enrol;
+mod login;
+mod logout;
+mod queue;
+mod raw;
+mod receipt;
+mod style;
+mod upload_create;
+mod upload_drop;
+mod upload_offset;
+mod upload_options;
+mod upload_part;
+
+pub use enrol::code_digest;
+
+/// Largest form and largest enrolment request, in bytes. Parts of uploads have limits of their own.
+const MOST_BODY_BYTES: usize = 64 << 10;
+
+/// What devices call. All but the card and the options are signed.
+pub fn device_calls() -> Router<Shared> {
+    let upload = get(upload_offset::handle).head(upload_offset::handle).delete(upload_drop::handle);
+    Router::new()
+        .route("/api/v1/card", get(card::handle))
+        .route("/api/v1/enrol", post(enrol::handle))
+        .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
+        .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
+        .route("/api/v1/uploads/{id}/receipt", get(receipt::handle))
+}
+
+/// What engineers see. All but the login and the style need a session.
+pub fn pages() -> Router<Shared> {
+    Router::new()
+        .route("/", get(queue::handle))
+        .route("/login", get(login::form).post(login::handle))
+        .route("/logout", post(logout::handle))
+        .route("/devices/{id}", get(device::handle))
+        .route("/bundles/{id}", get(bundle::handle))
+        .route("/bundles/{id}/raw/{index}", get(raw::handle))
+        .route("/bundles/{id}/download", get(download::handle))
+        .route("/static/portal.css", get(style::handle))
+        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
+}

@@ -1,0 +1,280 @@
+//! What happens to a bundle: limits -> signature -> decrypt in the worker -> digests -> read `raw/` again into facts ->
+//! diagnose again -> store.
+//!
+//! The first two steps are done here, against the enrolled key; everything that needs the payload is done by a process
+//! of its own ([`crate::worker`]), which may crash. A bundle that is refused keeps its bytes in quarantine and gets a
+//! receipt with the reason; our own trouble (no identity, no memory for a process) decides nothing and is tried again.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use assay_bundle::Manifest;
+use assay_bundle::manifest::RunSource;
+use assay_bundle::receipt::{Receipt, ReceiptStatus};
+use assay_bundle::sshsig::{self, namespace};
+use tokio::task::{Id, JoinSet};
+
+use crate::app::{App, Shared};
+use crate::clock;
+use crate::files::{FileError, sync_folder};
+use crate::refusal::chain;
+use crate::store::StoreError;
+use crate::store::bundles::{Outcome, Pending};
+use crate::store::devices::Device;
+
+pub mod compare;
+pub mod envelope;
+pub mod process;
+pub mod reading;
+
+use envelope::Admitted;
+use reading::Reading;
+
+/// Workers at once: each may take half a GiB and a processor.
+const AT_ONCE: usize = 2;
+/// After trouble of our own, a bundle rests for so long.
+const REST: Duration = Duration::from_secs(30);
+
+/// Why a bundle has no outcome, or this one.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The bundle is refused, for good, with the reason for its receipt.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// We could not look; nothing is decided.
+    #[error("cannot look at the bundle: {0}")]
+    Trouble(String),
+}
+
+impl From<StoreError> for IngestError {
+    fn from(error: StoreError) -> Self {
+        Self::Trouble(chain(&error))
+    }
+}
+
+impl From<FileError> for IngestError {
+    fn from(error: FileError) -> Self {
+        Self::Trouble(chain(&error))
+    }
+}
+
+/// Everything that was learnt about an accepted bundle.
+struct Learnt {
+    admitted: Admitted,
+    reading: Box<Reading>,
+    flags: Vec<String>,
+}
+
+/// The sentence.
+async fn ingest(app: &App, bundle: &Pending) -> Result<(), IngestError> {
+    let device = app.store.device(&bundle.device_id).await?;
+    let device = device.ok_or_else(|| IngestError::Trouble("its device is gone".to_owned()))?;
+    let object = keep(app, bundle)?;
+    let learnt = look(app, bundle, &device, &object).await;
+    match learnt {
+        Err(IngestError::Trouble(why)) => Err(IngestError::Trouble(why)),
+        Err(IngestError::Refused(reason)) => refuse(app, bundle, &device, &object, &reason).await,
+        Ok(learnt) => accept(app, bundle, &device, &learnt).await,
+    }
+}
+
+async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Result<Learnt, IngestError> {
+    let envelope = envelope::read(object).await?;
+    let admitted = envelope::admit(envelope, device, &app.card.recipient)?;
+    let reading = process::read(app, object, bundle.received_at).await?;
+    let flags = flags(&admitted.manifest, device, &reading);
+    Ok(Learnt { admitted, reading, flags })
+}
+
+/// Moves the bytes to where bundles are kept; a second time, nothing is left to do.
+fn keep(app: &App, bundle: &Pending) -> Result<PathBuf, IngestError> {
+    let (from, to) = (app.dir.uploads().join(&bundle.upload_id), app.dir.objects().join(&bundle.id));
+    if !to.exists() {
+        let failed = |source| FileError { what: "move an upload to", path: to.clone(), source };
+        std::fs::rename(&from, &to).map_err(failed)?;
+        sync_folder(&app.dir.objects()).map_err(failed)?;
+    }
+    Ok(to)
+}
+
+/// What an engineer has to see before anything else. None of these refuses a bundle.
+fn flags(manifest: &Manifest, device: &Device, reading: &Reading) -> Vec<String> {
+    let mut flags = Vec::new();
+    let last_seq = u64::try_from(device.last_seq).unwrap_or_default();
+    if manifest.seq <= last_seq {
+        flags.push(format!(
+            "Number {} is not above the last accepted one ({last_seq}): an older state of the device was restored, \
+             two devices share one key, or bundles arrived out of order.",
+            manifest.seq
+        ));
+    }
+    if manifest.source == RunSource::Live && manifest.device.serial.is_none() && device.serial.is_some() {
+        flags.push("The device could not read its own serial number in this run.".to_owned());
+    }
+    if !manifest.clock.plausible {
+        flags.push("The device's clock is implausible: its times mean nothing.".to_owned());
+    }
+    match reading.contradictions.len() {
+        0 => {}
+        count => flags.push(format!(
+            "Facts ≠ raw: {count} value(s) that the device states are not what its own raw files say. The portal's \
+             reading counts."
+        )),
+    }
+    if reading.device_diagnosis.as_ref().is_none_or(|device| device.overall != reading.diagnosis.overall) {
+        flags.push("The device's verdict differs from the portal's.".to_owned());
+    }
+    flags
+}
+
+async fn accept(app: &App, bundle: &Pending, device: &Device, learnt: &Learnt) -> Result<(), IngestError> {
+    let manifest = &learnt.admitted.manifest;
+    let evidence = manifest.source == RunSource::Live;
+    let overall = learnt.reading.diagnosis.overall;
+    let seq = i64::try_from(manifest.seq).unwrap_or(i64::MAX);
+    let last_seq = device.last_seq.max(seq);
+    let receipt = Receipt {
+        bundle_sha256: bundle.sha256.clone(),
+        bundle_id: bundle.id.clone(),
+        status: ReceiptStatus::Accepted,
+        reason: String::new(),
+        received_at: clock::rfc3339(bundle.received_at),
+        evidence,
+        overall: Some(overall),
+        last_seq: u64::try_from(last_seq).unwrap_or_default(),
+    };
+    let (receipt, signature) = signed(app, &receipt)?;
+    let document = reading::to_json(&learnt.reading)?;
+    let source = word(&manifest.source)?;
+    let outcome = Outcome {
+        accepted: true,
+        reason: "",
+        source: Some(&source),
+        evidence,
+        seq: Some(seq),
+        model: manifest.device.model.as_deref(),
+        serial: manifest.device.serial.as_deref(),
+        overall: Some(&word(&overall)?),
+        device_overall: Some(&word(&manifest.summary.overall)?),
+        flags: &json(&learnt.flags)?,
+        manifest: Some((&learnt.admitted.manifest_text, &learnt.admitted.signature)),
+        reading: Some(&document),
+        receipt: (&receipt, &signature),
+        last_seq,
+    };
+    if app.store.decide_bundle(bundle, &outcome).await? {
+        tracing::info!(bundle = %bundle.id, device = %device.id, overall = overall.words(), evidence, "accepted");
+    }
+    Ok(())
+}
+
+async fn refuse(
+    app: &App,
+    bundle: &Pending,
+    device: &Device,
+    object: &Path,
+    reason: &str,
+) -> Result<(), IngestError> {
+    let receipt = Receipt {
+        bundle_sha256: bundle.sha256.clone(),
+        bundle_id: bundle.id.clone(),
+        status: ReceiptStatus::Refused,
+        reason: reason.to_owned(),
+        received_at: clock::rfc3339(bundle.received_at),
+        evidence: false,
+        overall: None,
+        last_seq: u64::try_from(device.last_seq).unwrap_or_default(),
+    };
+    let (receipt, signature) = signed(app, &receipt)?;
+    let outcome = Outcome {
+        accepted: false,
+        reason,
+        source: None,
+        evidence: false,
+        seq: None,
+        model: None,
+        serial: None,
+        overall: None,
+        device_overall: None,
+        flags: "[]",
+        manifest: None,
+        reading: None,
+        receipt: (&receipt, &signature),
+        last_seq: device.last_seq,
+    };
+    if app.store.decide_bundle(bundle, &outcome).await? {
+        tracing::warn!(bundle = %bundle.id, device = %device.id, ?reason, "refused");
+        // After the decision: a stop in between leaves the bytes among the objects, where nobody opens them either.
+        let quarantined = app.dir.quarantine().join(&bundle.id);
+        std::fs::rename(object, &quarantined).map_err(|source| FileError {
+            what: "move a refused bundle to",
+            path: quarantined,
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+fn signed(app: &App, receipt: &Receipt) -> Result<(String, String), IngestError> {
+    let text = json(receipt)?;
+    let signature = sshsig::sign(&app.online, namespace::RECEIPT, text.as_bytes());
+    Ok((text, signature))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, IngestError> {
+    serde_json::to_string(value).map_err(|error| IngestError::Trouble(chain(&error)))
+}
+
+/// The one word of a unit variant, without its quotes.
+fn word<T: serde::Serialize>(value: &T) -> Result<String, IngestError> {
+    json(value).map(|text| text.trim_matches('"').to_owned())
+}
+
+/// Starts the loop that takes waiting bundles, those of before the last stop included.
+pub fn start(app: &Shared) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(run(app.clone()));
+    tasks
+}
+
+async fn run(app: Shared) {
+    let mut busy: JoinSet<Result<(), IngestError>> = JoinSet::new();
+    // Bundle and device of each task, and bundles that rest after trouble.
+    let mut taken: HashMap<Id, Pending> = HashMap::new();
+    let mut resting: HashMap<String, tokio::time::Instant> = HashMap::new();
+    loop {
+        resting.retain(|_, until| *until > tokio::time::Instant::now());
+        match app.store.pending_bundles().await {
+            Ok(pending) => {
+                for bundle in pending {
+                    // One at a time for each device, so that its numbers are judged in order.
+                    let in_hand = taken.values().any(|t| t.device_id == bundle.device_id);
+                    if busy.len() >= AT_ONCE || in_hand || resting.contains_key(&bundle.id) {
+                        continue;
+                    }
+                    let (app, job) = (app.clone(), bundle.clone());
+                    let task = busy.spawn(async move { ingest(&app, &job).await });
+                    taken.insert(task.id(), bundle);
+                }
+            }
+            Err(error) => tracing::error!(error = %chain(&error), "waiting bundles cannot be listed"),
+        }
+        tokio::select! {
+            () = app.bell.notified() => {}
+            () = tokio::time::sleep(REST) => {}
+            Some(ended) = busy.join_next_with_id() => {
+                let (id, result) = match ended {
+                    Ok((id, result)) => (id, result),
+                    Err(error) => (error.id(), Err(IngestError::Trouble(chain(&error)))),
+                };
+                if let Some(bundle) = taken.remove(&id)
+                    && let Err(error) = result
+                {
+                    tracing::error!(bundle = %bundle.id, error = %chain(&error), "a bundle waits and is tried again");
+                    resting.insert(bundle.id, tokio::time::Instant::now() + REST);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Bundles: what was received, what became of it, and the receipt, which is written once and never again.
+
+use sqlx::FromRow;
+
+use super::{Doing, Store, StoreError};
+
+/// A bundle that waits for the worker, or waited when the portal stopped.
+#[derive(Clone, Debug, FromRow)]
+pub struct Pending {
+    /// Portal's name for it.
+    pub id: String,
+    /// Upload that brought it: the name of its file until it is moved.
+    pub upload_id: String,
+    /// Whose.
+    pub device_id: String,
+    /// Digest as received, lower-case hex.
+    pub sha256: String,
+    /// Size.
+    pub size_bytes: i64,
+    /// When the last byte came.
+    pub received_at: i64,
+}
+
+/// A bundle as lists show it.
+#[derive(Clone, Debug, FromRow)]
+pub struct BundleRow {
+    /// Portal's name for it.
+    pub id: String,
+    /// Whose.
+    pub device_id: String,
+    /// Digest as received, lower-case hex.
+    pub sha256: String,
+    /// Size.
+    pub size_bytes: i64,
+    /// When the last byte came.
+    pub received_at: i64,
+    /// `pending`, `accepted`, `refused`.
+    pub state: String,
+    /// Why it was refused.
+    pub reason: String,
+    /// `live`, `recorded`, `judged`.
+    pub source: Option<String>,
+    /// Whether it counts as evidence.
+    pub evidence: bool,
+    /// Device's number of it.
+    pub seq: Option<i64>,
+    /// Model as its manifest names it.
+    pub model: Option<String>,
+    /// Serial number as its manifest names it.
+    pub serial: Option<String>,
+    /// Portal's verdict.
+    pub overall: Option<String>,
+    /// Device's verdict.
+    pub device_overall: Option<String>,
+    /// JSON list of sentences.
+    pub flags: String,
+    /// Receipt's exact bytes.
+    pub receipt: Option<String>,
+    /// Signature over them.
+    pub receipt_signature: Option<String>,
+}
+
+/// What became of a bundle.
+pub struct Outcome<'a> {
+    /// Whether it was accepted.
+    pub accepted: bool,
+    /// Why not.
+    pub reason: &'a str,
+    /// Source, where the manifest could be read.
+    pub source: Option<&'a str>,
+    /// Whether it counts as evidence.
+    pub evidence: bool,
+    /// Device's number of it.
+    pub seq: Option<i64>,
+    /// Model as the manifest names it.
+    pub model: Option<&'a str>,
+    /// Serial number as the manifest names it.
+    pub serial: Option<&'a str>,
+    /// Portal's verdict.
+    pub overall: Option<&'a str>,
+    /// Device's verdict.
+    pub device_overall: Option<&'a str>,
+    /// JSON list of sentences.
+    pub flags: &'a str,
+    /// Manifest and signature, where they could be read.
+    pub manifest: Option<(&'a str, &'a str)>,
+    /// What the worker read.
+    pub reading: Option<&'a str>,
+    /// Receipt and its signature.
+    pub receipt: (&'a str, &'a str),
+    /// Highest accepted `seq` of the device from here on.
+    pub last_seq: i64,
+}
+
+impl Store {
+    /// Bundles that wait, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pending_bundles(&self) -> Result<Vec<Pending>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, upload_id, device_id, sha256, size_bytes, received_at
+             FROM bundles WHERE state = 'pending' ORDER BY id",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .doing("list bundles that wait")
+    }
+
+    /// Writes what became of a bundle, with its receipt, reading and the device's `seq`, all or nothing, and only
+    /// once: `false` when it was decided before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn decide_bundle(&self, bundle: &Pending, outcome: &Outcome<'_>) -> Result<bool, StoreError> {
+        const DOING: &str = "keep what became of a bundle";
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let done = sqlx::query(
+            "UPDATE bundles SET state = ?, reason = ?, source = ?, evidence = ?, seq = ?, model = ?, serial = ?,
+                 overall = ?, device_overall = ?, flags = ?, manifest = ?, signature = ?, receipt = ?,
+                 receipt_signature = ?
+             WHERE id = ? AND state = 'pending'",
+        )
+        .bind(if outcome.accepted { "accepted" } else { "refused" })
+        .bind(outcome.reason)
+        .bind(outcome.source)
+        .bind(outcome.evidence)
+        .bind(outcome.seq)
+        .bind(outcome.model)
+        .bind(outcome.serial)
+        .bind(outcome.overall)
+        .bind(outcome.device_overall)
+        .bind(outcome.flags)
+        .bind(outcome.manifest.map(|(manifest, _)| manifest))
+        .bind(outcome.manifest.map(|(_, signature)| signature))
+        .bind(outcome.receipt.0)
+        .bind(outcome.receipt.1)
+        .bind(&bundle.id)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+        if let Some(reading) = outcome.reading {
+            sqlx::query("INSERT INTO readings (bundle_id, document) VALUES (?, ?)")
+                .bind(&bundle.id)
+                .bind(reading)
+                .execute(&mut *tx)
+                .await
+                .doing(DOING)?;
+        }
+        sqlx::query("UPDATE devices SET last_seq = max(last_seq, ?) WHERE id = ?")
+            .bind(outcome.last_seq)
+            .bind(&bundle.device_id)
+            .execute(&mut *tx)
+            .await
+            .doing(DOING)?;
+        tx.commit().await.doing(DOING)?;
+        Ok(true)
+    }
+
+    /// One bundle.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bundle(&self, id: &str) -> Result<Option<BundleRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
+                 serial, overall, device_overall, flags, receipt, receipt_signature
+             FROM bundles WHERE id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&self.readers)
+        .await
+        .doing("find a bundle")
+    }
+
+    /// The newest bundles after skipping `offset` of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newest_bundles(&self, limit: i64, offset: i64) -> Result<Vec<BundleRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
+                 serial, overall, device_overall, flags, receipt, receipt_signature
+             FROM bundles ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?",
+        )
+        .bind(limit)
+        .bind(offset)
+        .fetch_all(&self.readers)
+        .await
+        .doing("list bundles")
+    }
+
+    /// The newest bundles of a device.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bundles_of_device(&self, device_id: &str, limit: i64) -> Result<Vec<BundleRow>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
+                 serial, overall, device_overall, flags, receipt, receipt_signature
+             FROM bundles WHERE device_id = ? ORDER BY received_at DESC, id DESC LIMIT ?",
+        )
+        .bind(device_id)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .doing("list the bundles of a device")
+    }
+
+    /// The manifest of a bundle, byte for byte as it was signed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn manifest(&self, bundle_id: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> = sqlx::query_scalar("SELECT manifest FROM bundles WHERE id = ?")
+            .bind(bundle_id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find the manifest of a bundle")?;
+        Ok(found.flatten())
+    }
+
+    /// What the worker read of a bundle.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reading(&self, bundle_id: &str) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("SELECT document FROM readings WHERE bundle_id = ?")
+            .bind(bundle_id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find the reading of a bundle")
+    }
+}

@@ -1,0 +1,185 @@
+//! One-time enrolment codes, stored as digests, and the one transaction in which a code becomes a device.
+//!
+//! A plain SHA-256 of 50 random bits can be searched offline in hours by who steals the database, but a code lives
+//! for minutes; what matters is guessing online, which is limited per code, per address and in all.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::devices::Device;
+use super::{Doing, Store, StoreError};
+
+/// Failed tries after which a code is dead.
+pub const MOST_TRIES: i64 = 5;
+
+/// What a device wants to enrol with.
+pub struct Candidate<'a> {
+    /// Digest of the normalised code.
+    pub code_sha256: &'a str,
+    /// Key's fingerprint.
+    pub key_id: &'a str,
+    /// Key.
+    pub public_key: &'a str,
+    /// Model as told.
+    pub model: Option<&'a str>,
+    /// Serial number as told.
+    pub serial: Option<&'a str>,
+    /// JSON list of chassis digests.
+    pub chassis: &'a str,
+    /// Whether the card that the owner accepted is ours.
+    pub card_matches: bool,
+    /// Portal's time.
+    pub now: i64,
+    /// Id for a device that is new.
+    pub new_id: &'a str,
+}
+
+/// How a try ended.
+#[derive(Debug)]
+pub enum Redeemed {
+    /// The key is enrolled.
+    Enrolled(Device),
+    /// No such code.
+    Unknown,
+    /// It was used by another key.
+    Used,
+    /// It is too old.
+    Expired,
+    /// It was tried too often.
+    TooManyTries,
+    /// The owner accepted another portal's card.
+    CardMismatch,
+    /// It is for another unit.
+    SerialMismatch,
+}
+
+#[derive(FromRow)]
+struct Code {
+    serial: Option<String>,
+    expires_at: i64,
+    failed_tries: i64,
+    used_by_key: Option<String>,
+}
+
+impl Store {
+    /// Keeps a new code.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_code(
+        &self,
+        code_sha256: &str,
+        serial: Option<&str>,
+        now: i64,
+        expires_at: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO enrolment_codes (code_sha256, serial, created_at, expires_at) VALUES (?, ?, ?, ?)",
+        )
+        .bind(code_sha256)
+        .bind(serial)
+        .bind(now)
+        .bind(expires_at)
+        .execute(&self.writer)
+        .await
+        .doing("keep an enrolment code")?;
+        Ok(())
+    }
+
+    /// Tries a code: all or nothing, and a second try by the same key with the same code gives the same answer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn redeem(&self, candidate: &Candidate<'_>) -> Result<Redeemed, StoreError> {
+        const DOING: &str = "redeem an enrolment code";
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let outcome = redeem_in(&mut tx, candidate).await.doing(DOING)?;
+        // Committed whatever the outcome: a failed try has to count.
+        tx.commit().await.doing(DOING)?;
+        Ok(outcome)
+    }
+}
+
+async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Result<Redeemed, sqlx::Error> {
+    let code: Option<Code> = sqlx::query_as(
+        "SELECT serial, expires_at, failed_tries, used_by_key FROM enrolment_codes WHERE code_sha256 = ?",
+    )
+    .bind(candidate.code_sha256)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(code) = code else {
+        // Which code was meant is not known, but for which unit: whoever guesses for one unit kills its codes.
+        sqlx::query(
+            "UPDATE enrolment_codes SET failed_tries = failed_tries + 1
+             WHERE serial = ? AND used_by_key IS NULL AND expires_at > ?",
+        )
+        .bind(candidate.serial)
+        .bind(candidate.now)
+        .execute(&mut *tx)
+        .await?;
+        return Ok(Redeemed::Unknown);
+    };
+    match &code.used_by_key {
+        Some(key) if key == candidate.key_id => {
+            return Ok(match device(tx, candidate.key_id).await? {
+                Some(device) => Redeemed::Enrolled(device),
+                None => Redeemed::Used,
+            });
+        }
+        Some(_) => return Ok(Redeemed::Used),
+        None => {}
+    }
+    if code.failed_tries >= MOST_TRIES {
+        return Ok(Redeemed::TooManyTries);
+    }
+    if code.expires_at <= candidate.now {
+        return Ok(Redeemed::Expired);
+    }
+    let wrong = if !candidate.card_matches {
+        Some(Redeemed::CardMismatch)
+    } else if code.serial.is_some() && code.serial.as_deref() != candidate.serial {
+        Some(Redeemed::SerialMismatch)
+    } else {
+        None
+    };
+    if let Some(wrong) = wrong {
+        sqlx::query("UPDATE enrolment_codes SET failed_tries = failed_tries + 1 WHERE code_sha256 = ?")
+            .bind(candidate.code_sha256)
+            .execute(&mut *tx)
+            .await?;
+        return Ok(wrong);
+    }
+    sqlx::query(
+        "INSERT INTO devices (id, key_id, public_key, model, serial, chassis, enrolled_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (key_id) DO UPDATE SET model = excluded.model, serial = excluded.serial,
+             chassis = excluded.chassis, enrolled_at = excluded.enrolled_at",
+    )
+    .bind(candidate.new_id)
+    .bind(candidate.key_id)
+    .bind(candidate.public_key)
+    .bind(candidate.model)
+    .bind(candidate.serial)
+    .bind(candidate.chassis)
+    .bind(candidate.now)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("UPDATE enrolment_codes SET used_by_key = ? WHERE code_sha256 = ?")
+        .bind(candidate.key_id)
+        .bind(candidate.code_sha256)
+        .execute(&mut *tx)
+        .await?;
+    Ok(match device(tx, candidate.key_id).await? {
+        Some(device) => Redeemed::Enrolled(device),
+        None => Redeemed::Unknown,
+    })
+}
+
+async fn device(tx: &mut SqliteConnection, key_id: &str) -> Result<Option<Device>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
+         FROM devices WHERE key_id = ?",
+    )
+    .bind(key_id)
+    .fetch_optional(tx)
+    .await
+}

@@ -1,0 +1,85 @@
+//! Devices: one row for each enrolled key.
+
+use sqlx::FromRow;
+
+use super::{Doing, Store, StoreError};
+
+/// An enrolled key.
+#[derive(Clone, Debug, FromRow)]
+pub struct Device {
+    /// Portal's name for it.
+    pub id: String,
+    /// `SHA256:…`.
+    pub key_id: String,
+    /// `ssh-ed25519 …`.
+    pub public_key: String,
+    /// Model as told at enrolment.
+    pub model: Option<String>,
+    /// Serial number as told at enrolment.
+    pub serial: Option<String>,
+    /// Seconds since 1970.
+    pub enrolled_at: i64,
+    /// Highest accepted `seq`.
+    pub last_seq: i64,
+    /// When the key was revoked, seconds since 1970.
+    pub revoked_at: Option<i64>,
+}
+
+impl Store {
+    /// The device of a key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn device_by_key(&self, key_id: &str) -> Result<Option<Device>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
+             FROM devices WHERE key_id = ?",
+        )
+        .bind(key_id)
+        .fetch_optional(&self.readers)
+        .await
+        .doing("find a device by its key")
+    }
+
+    /// A device by the portal's name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn device(&self, id: &str) -> Result<Option<Device>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
+             FROM devices WHERE id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&self.readers)
+        .await
+        .doing("find a device")
+    }
+
+    /// Other keys that were enrolled for the same serial number: a replaced key, or two boxes with one identity.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn same_serial(&self, device: &Device) -> Result<Vec<Device>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
+             FROM devices WHERE serial = ? AND id <> ? ORDER BY enrolled_at",
+        )
+        .bind(&device.serial)
+        .bind(&device.id)
+        .fetch_all(&self.readers)
+        .await
+        .doing("find other keys of a serial number")
+    }
+
+    /// How many devices are enrolled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn device_count(&self) -> Result<i64, StoreError> {
+        sqlx::query_scalar("SELECT count(*) FROM devices")
+            .fetch_one(&self.readers)
+            .await
+            .doing("count devices")
+    }
+}

@@ -1,0 +1,234 @@
+//! Uploads: how much of which file has arrived. The offset here is the truth, not the length of the file.
+
+use sqlx::FromRow;
+
+use super::{Doing, Store, StoreError};
+
+/// One upload.
+#[derive(Clone, Debug, FromRow)]
+pub struct Upload {
+    /// Portal's name for it.
+    pub id: String,
+    /// Whose it is.
+    pub device_id: String,
+    /// Digest as announced, lower-case hex.
+    pub announced_sha256: Option<String>,
+    /// Whole length.
+    pub length_bytes: i64,
+    /// What has been committed.
+    pub offset_bytes: i64,
+    /// When it is given up, seconds since 1970.
+    pub expires_at: i64,
+    /// The bundle that it brought, once it is whole.
+    pub bundle_id: Option<String>,
+}
+
+impl Upload {
+    /// Whether every byte has arrived.
+    pub fn is_whole(&self) -> bool {
+        self.offset_bytes == self.length_bytes
+    }
+}
+
+/// A new upload.
+pub struct NewUpload<'a> {
+    /// Id, when it turns out to be new.
+    pub id: &'a str,
+    /// Whose.
+    pub device_id: &'a str,
+    /// Announced digest.
+    pub sha256: Option<&'a str>,
+    /// Length.
+    pub length_bytes: i64,
+    /// Portal's time.
+    pub now: i64,
+    /// When it is given up.
+    pub expires_at: i64,
+    /// Most uploads of one device that are not whole.
+    pub most_open: i64,
+}
+
+/// How a creation ended.
+pub enum Created {
+    /// It is new.
+    New(Upload),
+    /// The device announced the same digest before.
+    Same(Upload),
+    /// The device has too many that are not whole.
+    TooMany,
+}
+
+impl Store {
+    /// Creates an upload, or finds the one that the same device announced with the same digest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_upload(&self, new: &NewUpload<'_>) -> Result<Created, StoreError> {
+        const DOING: &str = "create an upload";
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let same: Option<Upload> = sqlx::query_as(
+            "SELECT id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id
+             FROM uploads WHERE device_id = ? AND announced_sha256 = ?",
+        )
+        .bind(new.device_id)
+        .bind(new.sha256)
+        .fetch_optional(&mut *tx)
+        .await
+        .doing(DOING)?;
+        if let Some(upload) = same {
+            return Ok(Created::Same(upload));
+        }
+        let open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM uploads WHERE device_id = ? AND offset_bytes < length_bytes",
+        )
+        .bind(new.device_id)
+        .fetch_one(&mut *tx)
+        .await
+        .doing(DOING)?;
+        if open >= new.most_open {
+            return Ok(Created::TooMany);
+        }
+        let upload: Upload = sqlx::query_as(
+            "INSERT INTO uploads (id, device_id, announced_sha256, length_bytes, created_at, expires_at)
+             VALUES (?, ?, ?, ?, ?, ?)
+             RETURNING id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id",
+        )
+        .bind(new.id)
+        .bind(new.device_id)
+        .bind(new.sha256)
+        .bind(new.length_bytes)
+        .bind(new.now)
+        .bind(new.expires_at)
+        .fetch_one(&mut *tx)
+        .await
+        .doing(DOING)?;
+        tx.commit().await.doing(DOING)?;
+        Ok(Created::New(upload))
+    }
+
+    /// An upload of a device; another device's is as unknown as none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upload(&self, device_id: &str, id: &str) -> Result<Option<Upload>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id
+             FROM uploads WHERE id = ? AND device_id = ?",
+        )
+        .bind(id)
+        .bind(device_id)
+        .fetch_optional(&self.readers)
+        .await
+        .doing("find an upload")
+    }
+
+    /// Moves the offset, only from where it was thought to be; `false` when it was elsewhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn advance_upload(
+        &self,
+        id: &str,
+        from: i64,
+        to: i64,
+        expires_at: i64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE uploads SET offset_bytes = ?, expires_at = ? WHERE id = ? AND offset_bytes = ?",
+        )
+        .bind(to)
+        .bind(expires_at)
+        .bind(id)
+        .bind(from)
+        .execute(&self.writer)
+        .await
+        .doing("move the offset of an upload")?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Commits the last part and queues the bundle, in one transaction. The answer is the bundle's id, which is an
+    /// older one when the device has brought the same bytes before; `None` when the offset was elsewhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish_upload(
+        &self,
+        upload: &Upload,
+        new_bundle_id: &str,
+        sha256: &str,
+        now: i64,
+    ) -> Result<Option<String>, StoreError> {
+        const DOING: &str = "finish an upload";
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        sqlx::query(
+            "INSERT INTO bundles (id, upload_id, device_id, sha256, size_bytes, received_at, state)
+             VALUES (?, ?, ?, ?, ?, ?, 'pending') ON CONFLICT (device_id, sha256) DO NOTHING",
+        )
+        .bind(new_bundle_id)
+        .bind(&upload.id)
+        .bind(&upload.device_id)
+        .bind(sha256)
+        .bind(upload.length_bytes)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
+        let bundle_id: String =
+            sqlx::query_scalar("SELECT id FROM bundles WHERE device_id = ? AND sha256 = ?")
+                .bind(&upload.device_id)
+                .bind(sha256)
+                .fetch_one(&mut *tx)
+                .await
+                .doing(DOING)?;
+        let done = sqlx::query(
+            "UPDATE uploads SET offset_bytes = length_bytes, bundle_id = ? WHERE id = ? AND offset_bytes = ?",
+        )
+        .bind(&bundle_id)
+        .bind(&upload.id)
+        .bind(upload.offset_bytes)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
+        if done.rows_affected() != 1 {
+            return Ok(None);
+        }
+        tx.commit().await.doing(DOING)?;
+        Ok(Some(bundle_id))
+    }
+
+    /// Forgets an upload that is not whole; `false` when it is whole or gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn drop_upload(&self, id: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM uploads WHERE id = ? AND offset_bytes < length_bytes")
+            .bind(id)
+            .execute(&self.writer)
+            .await
+            .doing("drop an upload")?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Uploads that were given up.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expired_uploads(&self, now: i64) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar("SELECT id FROM uploads WHERE expires_at < ? AND offset_bytes < length_bytes")
+            .bind(now)
+            .fetch_all(&self.readers)
+            .await
+            .doing("find expired uploads")
+    }
+
+    /// Every upload that is not whole.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_uploads(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar("SELECT id FROM uploads WHERE offset_bytes < length_bytes")
+            .fetch_all(&self.readers)
+            .await
+            .doing("list open uploads")
+    }
+}

@@ -1,0 +1,276 @@
+//! What engineers see, and what keeps others from seeing it.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use reqwest::Method;
+
+use super::bundles::{Recipe, sealed};
+use super::server::{Answer, CEILING, Device, Server};
+use crate::support::Guarded;
+
+const PASSWORD: &str = "a long enough password";
+
+/// A browser without a browser: cookies, the token of the last form, and where a form stands.
+struct Browser<'s> {
+    server: &'s Server,
+    cookies: Vec<(String, String)>,
+    csrf: String,
+}
+
+impl<'s> Browser<'s> {
+    fn new(server: &'s Server) -> Self {
+        Self { server, cookies: Vec::new(), csrf: String::new() }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.server.http.request(method, format!("{}{path}", self.server.url));
+        request.header("cookie", cookies.join("; "))
+    }
+
+    async fn follow(&mut self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        for cookie in answer.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().expect("text");
+            for word in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+                assert!(cookie.contains(word), "{cookie}");
+            }
+            let (name, value) = cookie.split(';').next().and_then(|c| c.split_once('=')).expect("a cookie");
+            assert!(name.starts_with("__Host-"), "{cookie}");
+            self.cookies.retain(|(n, _)| n != name);
+            self.cookies.push((name.to_owned(), value.to_owned()));
+        }
+        if let Some((_, rest)) = answer.text().split_once("name=\"csrf\" value=\"") {
+            self.csrf = rest.split('"').next().expect("a value").to_owned();
+        }
+        answer
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        let request = self.request(Method::GET, path);
+        self.follow(request).await
+    }
+
+    /// Sends a form as a browser does from our own page.
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).collect();
+        let request = self
+            .request(Method::POST, path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", "null")
+            .header("sec-fetch-site", "same-origin")
+            .body(body.join("&"));
+        self.follow(request).await
+    }
+
+    async fn log_in(&mut self, user: &str, password: &str) -> Answer {
+        self.get("/login").await.ends(200);
+        let csrf = self.csrf.clone();
+        self.post("/login", &[("user", user), ("password", password), ("csrf", &csrf)]).await
+    }
+
+    fn is_logged_in(&self) -> bool {
+        self.cookies.iter().any(|(name, value)| name == "__Host-assay" && !value.is_empty())
+    }
+}
+
+fn add_user(server: &Server, name: &str) {
+    let mut command = server.command(&["user", "add", name, "--password-stdin"]);
+    let mut child = Guarded(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts"));
+    let mut stdin = child.0.stdin.take().expect("its input");
+    writeln!(stdin, "{PASSWORD}").expect("it reads");
+    drop(stdin);
+    assert!(child.wait(CEILING).success());
+}
+
+#[tokio::test]
+async fn nothing_is_shown_before_the_login() {
+    let server = Server::start();
+    let mut browser = Browser::new(&server);
+    for path in ["/", "/devices/x", "/bundles/x", "/bundles/x/raw/0", "/bundles/x/download"] {
+        let answer = browser.get(path).await.ends(303);
+        assert_eq!(answer.header("location"), "/login", "{path}");
+    }
+    let page = browser.get("/login").await.ends(200);
+    assert!(page.text().contains("assay-portal user add"), "the next step when nobody can log in");
+    for (name, words) in [
+        ("content-security-policy", "default-src 'none'; style-src 'self'"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+    ] {
+        assert!(page.header(name).contains(words), "{name}: {}", page.header(name));
+    }
+    assert!(!page.header("x-request-id").is_empty());
+    assert!(!page.text().contains("<script") && !page.text().contains("style="), "the policy would stop it");
+    let style = browser.get("/static/portal.css").await.ends(200);
+    assert!(style.header("content-type").starts_with("text/css"));
+    let missing = browser.get("/nowhere").await.ends(404);
+    assert!(missing.text().contains("Go back to the queue"), "{}", missing.text());
+}
+
+#[tokio::test]
+async fn a_session_begins_and_ends() {
+    let server = Server::start();
+    add_user(&server, "eva");
+    let mut browser = Browser::new(&server);
+    let wrong = browser.log_in("eva", "a wrong password").await.ends(401);
+    let unknown = browser.log_in("nobody", PASSWORD).await.ends(401);
+    let words = "Name or password is wrong";
+    assert!(wrong.text().contains(words) && unknown.text().contains(words), "the same words for both");
+    let answer = browser.log_in("EVA", PASSWORD).await.ends(303);
+    assert_eq!(answer.header("location"), "/");
+    let queue = browser.get("/").await.ends(200);
+    assert!(queue.text().contains("No device is enrolled yet") && queue.text().contains("eva"));
+    let old = browser.cookies.clone();
+    browser.post("/logout", &[("csrf", "wrong")]).await.ends(403);
+    browser.get("/").await.ends(200);
+    let csrf = browser.csrf.clone();
+    browser.post("/logout", &[("csrf", &csrf)]).await.ends(303);
+    assert!(!browser.is_logged_in());
+    browser.cookies = old;
+    browser.get("/").await.ends(303);
+}
+
+#[tokio::test]
+async fn a_form_counts_only_from_our_own_page() {
+    let server = Server::start();
+    add_user(&server, "eva");
+    let mut browser = Browser::new(&server);
+    browser.get("/login").await.ends(200);
+    let csrf = browser.csrf.clone();
+    let form = format!("user=eva&password={}&csrf={csrf}", PASSWORD.replace(' ', "+"));
+    let post = |body: &str, headers: &[(&str, &str)]| {
+        let request = browser.request(Method::POST, "/login").body(body.to_owned());
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
+    };
+    let forged = form.replace(&csrf, &"A".repeat(csrf.len()));
+    let foreign: [(&str, &[(&str, &str)]); 5] = [
+        (&forged, &[("sec-fetch-site", "same-origin")]),
+        (&form, &[("sec-fetch-site", "cross-site"), ("origin", &server.url)]),
+        (&form, &[("origin", "https://evil.example")]),
+        (&form, &[("origin", "null")]),
+        (&form, &[]),
+    ];
+    for (body, headers) in foreign {
+        let answer = Answer::of(post(body, headers).send().await.expect("an answer")).await.ends(403);
+        assert!(answer.text().contains("Open the portal by its own address"));
+    }
+    let own = post(&form, &[("origin", &server.url)]).send().await.expect("an answer");
+    Answer::of(own).await.ends(303);
+}
+
+#[tokio::test]
+async fn guessing_passwords_is_limited() {
+    let server = Server::start();
+    add_user(&server, "eva");
+    add_user(&server, "bob");
+    let mut browser = Browser::new(&server);
+    for _ in 0..5 {
+        browser.log_in("eva", "a wrong password").await.ends(401);
+    }
+    let answer = browser.log_in("eva", PASSWORD).await.ends(429);
+    assert!(answer.text().contains("Wait 15 minutes"));
+    browser.log_in("bob", PASSWORD).await.ends(303);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_open_sessions() {
+    let server = Server::start();
+    add_user(&server, "eva");
+    let mut browser = Browser::new(&server);
+    browser.log_in("eva", PASSWORD).await.ends(303);
+    browser.get("/").await.ends(200);
+    add_user(&server, "eva");
+    browser.get("/").await.ends(303);
+}
+
+#[tokio::test]
+async fn the_pages_of_a_bundle() {
+    let server = Server::start();
+    add_user(&server, "eva");
+    let device = server.enrolled().await;
+    let bundle = sealed(&device, &Recipe::new(&server.card().await.recipient));
+    let receipt = device.send_accepted(&server, &bundle).await;
+    let mut browser = Browser::new(&server);
+    browser.log_in("eva", PASSWORD).await.ends(303);
+    let queue = browser.get("/").await.ends(200).text();
+    for words in ["TS-453D", "Q123", "evidence: live run", &receipt.bundle_id] {
+        assert!(queue.contains(words), "{words}: {queue}");
+    }
+    let path = format!("/bundles/{}", receipt.bundle_id);
+    let page = browser.get(&path).await.ends(200).text();
+    let overall = receipt.overall.expect("a verdict").words();
+    for words in [
+        overall,
+        "The device said the same",
+        "ssh-keygen -Y verify",
+        "What to do",
+        "Redaction",
+        &receipt.bundle_sha256,
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // A file of the bundle, by its place in the list.
+    let link = page.split("href=\"").map(|rest| rest.split('"').next().unwrap_or_default()).find(|link| {
+        link.contains("/raw/")
+            && page.contains(&format!("{link}\"><code>raw/sys/class/hwmon/hwmon0/fan1_min"))
+    });
+    let raw = browser.get(link.expect("a link to the file")).await.ends(200).text();
+    assert!(raw.contains("fan1_min") && raw.contains("<td>500</td>"), "{raw}");
+    browser.get(&format!("{path}/raw/99999")).await.ends(404);
+    let download = browser.get(&format!("{path}/download")).await.ends(200);
+    assert_eq!(download.body, bundle, "byte for byte as received");
+    let name = format!("attachment; filename=\"{}.assay\"", receipt.bundle_id);
+    assert_eq!(download.header("content-disposition"), name);
+    let device_id = page.split("/devices/").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    let page = browser.get(&format!("/devices/{device_id}")).await.ends(200).text();
+    assert!(
+        page.contains(&device.key.public().fingerprint().replace('+', "&#43;"))
+            || page.contains(&device.key.public().fingerprint())
+    );
+    assert!(page.contains(&receipt.bundle_id));
+    browser.get("/bundles/0190-none").await.ends(404);
+    browser.get("/devices/none").await.ends(404);
+}
+
+#[tokio::test]
+async fn what_a_bundle_says_is_text_and_nothing_else() {
+    const EVIL: &str = "<script>alert(1)</script>\u{202e}\"onmouseover='x'\u{1b}[31m";
+    let server = Server::start();
+    add_user(&server, "eva");
+    let device = Device::new(EVIL);
+    let code = server.code(&[]);
+    device.enrol(&server, &device.request(&code, &server.card().await)).await.ends(200);
+    let recipe = Recipe::new(&server.card().await.recipient)
+        .with("sys/class/dmi/id/product_name", EVIL)
+        .with("sys/class/dmi/id/product_serial", EVIL)
+        .with("sys/class/hwmon/hwmon0/name", EVIL)
+        .with("sys/class/hwmon/hwmon0/fan1_label", EVIL);
+    let receipt = device.send_accepted(&server, &sealed(&device, &recipe)).await;
+    let mut browser = Browser::new(&server);
+    browser.log_in("eva", PASSWORD).await.ends(303);
+    let path = format!("/bundles/{}", receipt.bundle_id);
+    let page = browser.get(&path).await.ends(200).text();
+    let device_path = page.split("href=\"").find(|rest| rest.starts_with("/devices/")).expect("a link");
+    let device_path = device_path.split('"').next().expect("a link").to_owned();
+    let mut pages = vec![page.clone(), browser.get("/").await.text(), browser.get(&device_path).await.text()];
+    let files = page.matches(&format!("{path}/raw/")).count();
+    assert!(files > 5, "{page}");
+    for index in 0..files.min(30) {
+        let file = browser.get(&format!("{path}/raw/{index}")).await;
+        if file.status == 200 {
+            pages.push(file.text());
+        }
+    }
+    assert!(pages.iter().any(|page| page.contains("[U+202E]")), "it is shown, made visible");
+    for page in pages {
+        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'), "{page}");
+        assert!(!page.contains("\"onmouseover"), "{page}");
+    }
+}
