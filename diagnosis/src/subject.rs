@@ -138,7 +138,9 @@ pub(crate) fn log_witness(
     let subject = first.subject.as_deref().unwrap_or("this machine");
     let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let value = format!("{} of {subject}, {times}, first in line {}", first.signature, first.line);
-    Some(told("kernel_log.events", value, from))
+    // The line's number is part of the place, so that a page can link to it.
+    let from = if from.is_empty() { String::new() } else { format!("{from}#L{}", first.line) };
+    Some(told("kernel_log.events", value, &from))
 }
 
 /// Whether an attribute row tells heat: the id *and* the name, because makers reuse ids.

@@ -12,7 +12,8 @@
 //! # Source of the threshold
 //! 0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and
 //! a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well
-//! (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there.
+//! (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there. A labelled
+//! fan that is driven and alarms while others turn is suspected; without one of these it is watched.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
@@ -35,7 +36,7 @@ pub static RULE: Rule = Rule {
     checks: "Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven, or is reported as failed by its chip or by QTS.",
     why: "Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.",
     what_to_do: "Look and listen whether the fan turns, remove dust and anything that blocks it, and replace the fan if it stays still.",
-    threshold_source: "0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there.",
+    threshold_source: "0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there. A labelled fan that is driven and alarms while others turn is suspected; without one of these it is watched.",
     evaluate,
 };
 
@@ -94,7 +95,9 @@ fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
     let others_spin =
         fans.iter().any(|f| f.name != fan.name && f.speed_rpm.value().is_some_and(|r| *r > Rpm(0)));
     let labelled = fan.label.value().is_some_and(|l| !l.trim().is_empty());
-    match (expected, labelled, driven || others_spin) {
+    // A default limit makes a chip alarm for an empty header as well, but nobody labels an empty header and drives it.
+    let alarmed = labelled && driven && others_spin && fan.alarm.value() == Some(&true);
+    match (expected || alarmed, labelled, driven || others_spin) {
         (true, _, true) => {
             let title = format!("{} stands still while it should turn", called(&subject));
             found(fans, fan, Verdict::Suspected, title)
@@ -229,7 +232,13 @@ mod tests {
         check(vec![stopped], &["exonerated"], "driven at 0");
         let labelled = Fan { label: Observed::seen("CPU fan".to_owned(), "x"), ..header("it87/fan1", 0) };
         check(vec![labelled.clone()], &["cannot tell"], "CPU fan (it87/fan1)");
-        check(vec![labelled, header("it87/fan2", 700)], &["found, watch", "clear"], "CPU fan");
+        let other = || header("it87/fan2", 700);
+        check(vec![labelled.clone(), other()], &["found, watch", "clear"], "CPU fan");
+        let driven = Fan { pwm: Observed::seen(120, "x"), ..labelled };
+        let alarmed = Fan { alarm: Observed::seen(true, "x"), ..driven.clone() };
+        check(vec![driven, other()], &["found, watch", "clear"], "CPU fan");
+        check(vec![alarmed.clone(), other()], &["found, suspected", "clear"], "the chip alarms");
+        check(vec![alarmed], &["found, watch"], "CPU fan");
     }
 
     #[test]
