@@ -320,7 +320,26 @@ impl Diagnosis {
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         Self { overall: Overall::decide(&findings, &unknowns), rule_pack, findings, exonerations, unknowns }
     }
+
+    /// This diagnosis as it may be shown from a file or a recording: arrays may have changed since, so a stored "yes,
+    /// pull it" is not known any more. A "no" stays.
+    #[must_use]
+    pub fn as_stored(&self) -> Self {
+        let mut stored = self.clone();
+        for answer in stored.findings.iter_mut().filter_map(|f| f.safe_to_remove.as_mut()) {
+            if answer.answer != Removable::No {
+                answer.answer = Removable::Unknown;
+                answer.why = STORED_ANSWER.to_owned();
+                (answer.as_of_unix_s, answer.boot_id) = (None, None);
+            }
+        }
+        stored
+    }
 }
+
+/// What stands in the place of a stored answer to "may I pull it?".
+const STORED_ANSWER: &str =
+    "not known from a recording: ask the NAS again (assay check) right before anything is pulled";
 
 #[cfg(test)]
 mod tests {
@@ -353,6 +372,26 @@ mod tests {
         assert_eq!(got.overall, overall, "{verdicts:?} {required:?}");
         assert_eq!(got.overall.exit_code(), exit_code);
         assert!(got.findings.windows(2).all(|w| w[0].verdict >= w[1].verdict), "worst first");
+    }
+
+    #[test]
+    fn a_stored_yes_is_never_shown() {
+        for (given, shown) in [
+            (Removable::Yes, Removable::Unknown),
+            (Removable::Unknown, Removable::Unknown),
+            (Removable::No, Removable::No),
+        ] {
+            let mut finding = finding(Verdict::Confirmed);
+            finding.safe_to_remove = Some(SafeToRemove {
+                answer: given,
+                why: "fresh".to_owned(),
+                as_of_unix_s: Some(1),
+                boot_id: None,
+            });
+            let stored = Diagnosis::new(1, vec![finding], Vec::new(), Vec::new()).as_stored();
+            let answer = stored.findings[0].safe_to_remove.clone().expect("kept");
+            assert_eq!((answer.answer, answer.why == "fresh"), (shown, shown == Removable::No));
+        }
     }
 
     #[test]

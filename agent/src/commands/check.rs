@@ -55,12 +55,14 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 /// The report for a person.
 fn text(run: &Run) -> String {
     let mut text = String::new();
+    let mut diagnosis = run.diagnosis.clone();
     if run.source != RunSource::Live {
         text.push_str("A recording, not this machine.\n\n");
+        diagnosis = diagnosis.as_stored();
     }
     text.push_str(&assay_diagnosis::text::report(
         &run.facts,
-        &run.diagnosis,
+        &diagnosis,
         &run.recommendation,
         terminal::width(),
         terminal::colour(),

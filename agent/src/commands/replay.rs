@@ -150,8 +150,8 @@ fn short(value: &Value) -> String {
 
 fn words(run: &Run, said: Option<&Said>, differences: &[Difference], forged: bool) -> String {
     let (width, colour) = (terminal::width(), terminal::colour());
-    let mut text =
-        assay_diagnosis::text::report(&run.facts, &run.diagnosis, &run.recommendation, width, colour);
+    let diagnosis = run.diagnosis.as_stored();
+    let mut text = assay_diagnosis::text::report(&run.facts, &diagnosis, &run.recommendation, width, colour);
     let Some(said) = said else { return text };
     if differences.is_empty() {
         let _ = writeln!(

@@ -153,7 +153,8 @@ fn findings(entries: &Entries, context: &Context) -> anyhow::Result<String> {
     let invoice_date = context.settings().map(|s| s.config.warranty_invoice_date).unwrap_or_default();
     let (_, recommendation) = pipeline::recommend(&facts, &diagnosis, invoice_date);
     let (width, colour) = (terminal::width(), terminal::colour());
-    let mut text = assay_diagnosis::text::report(&facts, &diagnosis, &recommendation, width, colour);
+    let mut text =
+        assay_diagnosis::text::report(&facts, &diagnosis.as_stored(), &recommendation, width, colour);
     if !text.ends_with('\n') {
         text.push('\n');
     }

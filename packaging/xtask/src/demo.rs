@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let password = new_password()?;
     let file = demo.folder.join("password");
-    std::fs::write(&file, format!("{password}\n")).context("target/demo/password")?;
+    std::fs::write(&file, &password).context("target/demo/password")?;
     let mut user = demo.portal(&["user", "add", ENGINEER, "--password-stdin"]);
     let text = std::fs::File::open(&file).context("target/demo/password")?;
     let status =
@@ -86,10 +86,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let code = sh::must(&mut demo.portal(&["enroll-code"]), STEP, false)?;
     let field = |name: &str| -> Result<String> {
         code.lines()
-            .find_map(|l| {
-                l.trim().strip_prefix(name)?.trim_start().strip_prefix(':').map(|v| v.trim().to_owned())
-            })
-            .with_context(|| format!("`assay-portal enroll-code` did not print `{name}:`\n{code}"))
+            .find_map(|l| l.strip_prefix(name)?.strip_prefix(' ').map(|v| v.trim().to_owned()))
+            .with_context(|| format!("`assay-portal enroll-code` did not print `{name}`\n{code}"))
     };
     let (code_word, fingerprint) = (field("code")?, field("fingerprint")?);
     sh::say(&format!("\n== this machine enrols (code {code_word}, portal {fingerprint})"));
@@ -110,16 +108,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     sh::must(&mut demo.assay(&["upload"]), STEP, true)?;
 
     sh::say(&format!("\n== a recorded defective device ({RECORDED}): never evidence, marked as such"));
-    let recorded = demo.folder.join("recorded.assay");
-    let mut collect = demo.assay(&["collect", "--source", RECORDED, "-o"]);
-    let shown = sh::run(collect.arg(&recorded), STEP, true)?;
+    let recorded = demo.folder.join("recorded.assay").display().to_string();
+    let shown = sh::run(&mut demo.assay(&["collect", "--source", RECORDED, "-o", &recorded]), STEP, true)?;
     if !matches!(shown.code, Some(0..=2)) {
         bail!("`assay collect --source {RECORDED}` failed with {:?}", shown.code);
     }
-    let mut upload = demo.assay(&["upload"]);
-    sh::must(upload.arg(&recorded), STEP, true)?;
+    sh::must(&mut demo.assay(&["upload", &recorded]), STEP, true)?;
 
-    let seen = look(&demo.folder, &url, &ca, &password)?;
+    let seen = look(&demo.folder, &url, &ca)?;
     sh::say("\n== what the engineer sees");
     seen.iter().for_each(|line| sh::say(&format!("  {line}")));
     sh::say(&format!("\nqueue: {url}/\nlogin: {ENGINEER} / {password}"));
@@ -149,7 +145,7 @@ fn new_password() -> Result<String> {
 }
 
 /// Looks at the portal's own pages as an engineer, through curl: logs in, reads the queue, opens each bundle.
-fn look(folder: &Path, url: &str, ca: &Path, password: &str) -> Result<Vec<String>> {
+fn look(folder: &Path, url: &str, ca: &Path) -> Result<Vec<String>> {
     let jar = folder.join("cookies");
     let curl = |args: &[&str]| -> Result<String> {
         let mut command = sh::command(
@@ -168,8 +164,8 @@ fn look(folder: &Path, url: &str, ca: &Path, password: &str) -> Result<Vec<Strin
         .context("the login page has no CSRF field")?
         .to_owned();
     let origin = format!("Origin: {url}");
-    let password = format!("password={password}");
-    let name = format!("name={ENGINEER}");
+    let password = format!("password@{}", folder.join("password").display());
+    let name = format!("user={ENGINEER}");
     let csrf = format!("csrf={csrf}");
     curl(&[
         "--header",
