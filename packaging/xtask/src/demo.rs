@@ -193,9 +193,9 @@ fn look(folder: &Path, url: &str, ca: &Path) -> Result<Vec<String>> {
                 bundles.iter().map(|id| curl(&[&format!("{url}/bundles/{id}")])).collect::<Result<_>>()?;
             let has = |page: &String, word: &str| page.to_lowercase().contains(word);
             let evidence =
-                pages.iter().filter(|p| has(p, "signature verified") && !has(p, "not evidence")).count();
+                pages.iter().filter(|p| has(p, "<h2>verified</h2>") && !has(p, "not evidence")).count();
             let shown =
-                pages.iter().filter(|p| has(p, "signature verified") && has(p, "not evidence")).count();
+                pages.iter().filter(|p| has(p, "<h2>verified</h2>") && has(p, "not evidence")).count();
             if evidence != 1 || shown != 1 {
                 bail!(
                     "expected one verified live bundle and one verified recorded one; the pages show {evidence} and \
