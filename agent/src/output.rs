@@ -22,9 +22,14 @@ pub(crate) fn print(bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
     }
 }
 
+/// A document as a JSON value, by way of its text: one way to spell each type in the whole program keeps it small.
+pub(crate) fn value(document: &impl serde::Serialize) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::from_slice(&serde_json::to_vec(document)?)?)
+}
+
 /// Prints a value as JSON with a line end.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
+pub(crate) fn print_json(document: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(&value(document)?)?;
     text.push(b'\n');
     print(text)
 }

@@ -3,10 +3,12 @@
 //! A rule that needs a reading matches on [`Observed`] and has to decide what each state means for it; there is on
 //! purpose no `unwrap_or_default` here.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 /// One reading of one thing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Observed<T> {
     /// It was read and understood.
@@ -26,6 +28,37 @@ pub enum Observed<T> {
     /// Nobody looked. The default, so that an old bundle never claims that a new reading was absent.
     #[default]
     NotCollected,
+}
+
+/// The spelling of a reading, whatever was read.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Shape {
+    Seen { value: Box<RawValue>, from: String },
+    Absent,
+    Unreadable { why: String },
+    NotCollected,
+}
+
+/// Reads the spelling once for all types and the value by its own. A derived implementation repeats the reading of
+/// the spelling for each of some fifty types, which is half a megabyte in a program that has to be small.
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Observed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(match shape(&raw).map_err(Error::custom)? {
+            Shape::Seen { value, from } => {
+                let value = serde_json::from_slice(value.get().as_bytes()).map_err(Error::custom)?;
+                Self::Seen { value, from }
+            }
+            Shape::Absent => Self::Absent,
+            Shape::Unreadable { why } => Self::Unreadable { why },
+            Shape::NotCollected => Self::NotCollected,
+        })
+    }
+}
+
+fn shape(raw: &RawValue) -> serde_json::Result<Shape> {
+    serde_json::from_slice(raw.get().as_bytes())
 }
 
 impl<T> Observed<T> {

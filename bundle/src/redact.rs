@@ -195,7 +195,7 @@ impl Door {
                 "{name} is no JSON that can be read again"
             ))
         })?;
-        let value = serde_json::from_str(&json)?;
+        let value = serde_json::from_slice(json.as_bytes())?;
         Ok((Clean { name: name.to_owned(), bytes: json.into_bytes() }, value))
     }
 

@@ -112,8 +112,11 @@ fn machine(facts: &Facts) -> String {
     });
     parts.extend(identity.firmware.value().cloned());
     if let Some(now) = facts.clock.unix_s.value() {
-        let trust =
-            if facts.clock.synchronised.value() == Some(&true) { "" } else { " (clock not synchronised)" };
+        let trust = match facts.clock.synchronised.value() {
+            Some(true) => "",
+            Some(false) => " (clock not synchronised)",
+            None => " by its own clock",
+        };
         parts.push(format!("{}{trust}", date(*now)));
     }
     parts.join(" · ")

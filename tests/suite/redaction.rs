@@ -172,3 +172,20 @@ fn the_probe_that_others_fail_is_passed() {
     }
     assert_eq!(door.text(&clean), clean);
 }
+
+/// A host's name may be anything but "absent": the words of the states are not names.
+#[test]
+fn the_words_of_a_reading_are_no_names() {
+    use assay_bundle::{Facts, Observed};
+    for hostname in [
+        Observed::Absent,
+        Observed::NotCollected,
+        Observed::unreadable("/proc/sys/kernel/hostname: permission denied"),
+    ] {
+        let mut facts = Facts::default();
+        facts.identity.hostname = hostname;
+        facts.md_arrays = Observed::Absent;
+        let (_, cleaned) = door().document("facts.json", &facts).expect("facts are JSON");
+        assert_eq!(cleaned, facts);
+    }
+}

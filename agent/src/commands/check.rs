@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let run = runtime::block_on(work)?;
     line.clear();
     match args.json {
-        true => output::print_json(&json(&run))?,
+        true => output::print_json(&json(&run)?)?,
         false => output::print(text(&run))?,
     }
     Ok(run.diagnosis.overall.exit_code())
@@ -74,14 +74,14 @@ fn text(run: &Run) -> String {
 }
 
 /// Everything for a program.
-fn json(run: &Run) -> serde_json::Value {
-    serde_json::json!({
+fn json(run: &Run) -> anyhow::Result<serde_json::Value> {
+    Ok(serde_json::json!({
         "source": run.source,
-        "facts": run.facts,
-        "diagnosis": run.diagnosis,
-        "entitlement": run.entitlement,
-        "recommendation": run.recommendation,
-        "steps": run.steps,
-        "cost": run.cost,
-    })
+        "facts": output::value(&run.facts)?,
+        "diagnosis": output::value(&run.diagnosis)?,
+        "entitlement": output::value(&run.entitlement)?,
+        "recommendation": output::value(&run.recommendation)?,
+        "steps": output::value(&run.steps)?,
+        "cost": output::value(&run.cost)?,
+    }))
 }

@@ -53,17 +53,17 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let run = runtime::block_on(pipeline::examine(source.as_ref(), &options, &key, invoice_date))?;
     let mut differences = Vec::new();
     if let Some(said) = &said {
-        compare("facts", &said.facts, &serde_json::to_value(&run.facts)?, &mut differences);
+        compare("facts", &said.facts, &output::value(&run.facts)?, &mut differences);
     }
     let same_parsers =
         said.as_ref().is_some_and(|said| said.manifest.parser_set == assay_collector::PARSER_SET);
     let forged = same_parsers && differences.iter().any(|difference| difference.contradicts);
     if let Some(said) = &said {
-        compare("diagnosis", &said.diagnosis, &serde_json::to_value(&run.diagnosis)?, &mut differences);
+        compare("diagnosis", &said.diagnosis, &output::value(&run.diagnosis)?, &mut differences);
     }
     match args.json {
         true => output::print_json(&serde_json::json!({
-            "diagnosis": run.diagnosis,
+            "diagnosis": output::value(&run.diagnosis)?,
             "compared": said.is_some(),
             "same_parser_set": same_parsers,
             "facts_contradict_raw": forged,

@@ -66,7 +66,8 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         let diagnosis: Diagnosis = entries.document("diagnosis.json")?;
         let list = &entries.list;
         output::print_json(&serde_json::json!({
-            "manifest": envelope.manifest, "diagnosis": diagnosis, "entries": list,
+            "manifest": output::value(&envelope.manifest)?, "diagnosis": output::value(&diagnosis)?,
+            "entries": output::value(list)?,
         }))?;
         return Ok(0);
     }

@@ -188,6 +188,16 @@ fn words(report: &DrainReport, kept: &[Kept], already: &[Kept]) -> String {
     for (id, why) in kept {
         let _ = writeln!(text, "not sent   {id}: {why}");
     }
+    for error in &report.unrecorded {
+        let _ = writeln!(
+            text,
+            "not noted  {}; the next `assay upload` asks again and sends nothing twice",
+            chain(error)
+        );
+    }
+    if report.not_due > 0 {
+        let _ = writeln!(text, "waiting    {} more, until their next attempt is due", report.not_due);
+    }
     if report.not_tried > 0 {
         let _ =
             writeln!(text, "not tried  {} more: the next `assay upload` goes on with them", report.not_tried);
@@ -208,7 +218,8 @@ fn json(report: &DrainReport, kept: &[Kept]) -> serde_json::Value {
         Outcome::Failed(error) => serde_json::json!({ "id": id, "outcome": "failed", "why": chain(error) }),
     });
     let kept = kept.iter().map(|(id, why)| serde_json::json!({ "id": id, "outcome": "kept", "why": why }));
-    serde_json::json!({ "bundles": bundles.chain(kept).collect::<Vec<_>>(), "not_tried": report.not_tried })
+    serde_json::json!({ "bundles": bundles.chain(kept).collect::<Vec<_>>(), "not_tried": report.not_tried,
+        "not_due": report.not_due, "unrecorded": report.unrecorded.iter().map(|e| chain(e)).collect::<Vec<_>>() })
 }
 
 /// An error of the uploader with everything below it, on one line.

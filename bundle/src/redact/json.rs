@@ -7,6 +7,9 @@ use super::line::{Cleaner, Context, Tally, is_mark, mark};
 /// Objects that only wrap a reading: `{"seen":{"value":…,"from":…}}`. The name above them tells what it is.
 const WRAPPERS: &[&str] = &["seen", "value"];
 
+/// Readings without a value, as [`crate::Observed`] spells them: words of ours, whatever the name above them.
+const STATES: &[&str] = &["absent", "not_collected"];
+
 /// What a name says about the values below it.
 #[derive(Clone, Copy, Default)]
 struct About {
@@ -140,6 +143,7 @@ impl Cleaner {
         let host = level.place == Place::HostName && !level.name.from;
         let about = if host { Some(Field::Host) } else { level.name.field };
         if let Some(field) = about
+            && !STATES.contains(&plain)
             && let Some((kind, with)) = self.field_value(field, plain)
             && with != plain
             && !self.off.contains(kind)
