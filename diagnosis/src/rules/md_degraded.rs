@@ -56,6 +56,8 @@ fn judge(facts: &Facts, array: &MdArray) -> Judgement {
     let faulty = members_in(array, MdMemberState::Faulty);
     if is_system(facts, array) {
         return match (&array.members, faulty.is_empty()) {
+            // Only what looks wrong needs to be cleared in words.
+            (Observed::Seen { .. }, true) if lost(array) == Some(0) => Judgement::clear(subject),
             (Observed::Seen { .. }, true) => Judgement::exonerated(subject, by_design(array)),
             (Observed::Seen { .. }, false) => Judgement::found(subject, kicked(facts, array, &faulty)),
             // Optional: a system array without its members says nothing about data.
@@ -284,7 +286,7 @@ mod tests {
             check(vec![array(name, "raid1", slots, members)], &["exonerated"], "by design");
         }
         let swap = [("sda5", InSync), ("sdb5", InSync), ("sdc5", Spare)];
-        check(vec![array("md322", "raid1", 2, &swap)], &["exonerated"], "[2/2]");
+        check(vec![array("md322", "raid1", 2, &swap)], &["clear"], "");
         let mut one_out = four;
         one_out[2].1 = Faulty;
         check(vec![array("md9", "raid1", 32, &one_out)], &["found, suspected"], "md kicked sdc1");

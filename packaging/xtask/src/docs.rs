@@ -20,7 +20,7 @@ const DOCUMENTS: &[&str] = &["README.md"];
 
 /// Parts: name, arguments of `assay`, exit code that it must end with.
 const PARTS: &[(&str, &[&str], i32)] = &[
-    ("report", &["check", "--source", "tests/devices/ts-873a-drive-failing"], 1),
+    ("report", &["check", "--source", "tests/devices/ts-453d-fan-stalled"], 1),
     ("commands", &["--help"], 0),
     ("rules", &["explain"], 0),
 ];
