@@ -95,6 +95,11 @@ pub(super) fn fields(cleaner: &Cleaner, scan: &mut Scan) {
         let raw = scan.part(start, end);
         let name = raw.trim_matches(['-', '.', '_']);
         let Some(field) = field::of(name) else { continue };
+        // The last part of a path is no field: "/proc/sys/kernel/hostname: permission denied" names nobody. Only here,
+        // because it is the one file that we read whose name is a field's.
+        if matches!(field, Field::Host) && scan.before(start) == Some(b'/') && scan.byte(end) == Some(b':') {
+            continue;
+        }
         let dashes = raw.starts_with('-');
         let trailing = raw.len() - raw.trim_end_matches(['-', '.']).len();
         match scan.separator(start, end - trailing) {
