@@ -10,6 +10,8 @@
 mod bounded;
 pub mod command;
 mod door;
+#[cfg(test)]
+mod hostile;
 mod ini;
 mod join;
 #[cfg(feature = "live")]

@@ -417,4 +417,14 @@ mod tests {
             assert!(parse(odd.as_bytes(), PLACE).is_poor(), "{odd:?}");
         }
     }
+
+    #[test]
+    fn cut_and_damaged_answers_say_nothing_else() {
+        let answer = br#"{"smartctl":{"version":[7,4],"exit_status":4},"device":{"name":"/dev/sda","type":"sat","protocol":"ATA"},"serial_number":"S1","model_name":"M","smart_status":{"passed":true},"temperature":{"current":31},"power_on_time":{"hours":4711},"ata_smart_attributes":{"table":[{"id":5,"name":"Reallocated_Sector_Ct","value":100,"worst":100,"thresh":10,"when_failed":"","flags":{"prefailure":true},"raw":{"value":0,"string":"0"}}]}}"#;
+        let drive = |bytes: &[u8]| parse(bytes, "x").drive;
+        crate::hostile::cut(answer, drive);
+        crate::hostile::mutate(answer, 1000, drive, |drive| {
+            assert!(drive.temperature_c.value().is_none_or(|t| (1..128).contains(&t.0)));
+        });
+    }
 }
