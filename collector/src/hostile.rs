@@ -43,7 +43,9 @@ pub(crate) fn mutate<T>(whole: &[u8], times: usize, parse: impl Fn(&[u8]) -> T, 
 /// Whether everything that `part` saw stands in `full` too; else the first place that does not.
 fn honest(part: &Value, full: &Value, place: &str) -> Result<(), String> {
     match (part, full) {
-        (Value::Null, _) => Ok(()),
+        // What a plain field holds before anything is read.
+        (Value::Null | Value::Bool(false), _) => Ok(()),
+        (Value::String(word), _) if word.is_empty() => Ok(()),
         (Value::String(word), _) if word == "absent" || word == "not_collected" => Ok(()),
         (Value::Object(part), _) if part.len() == 1 && part.contains_key("unreadable") => Ok(()),
         (Value::Object(part), Value::Object(full)) => part.iter().try_for_each(|(key, value)| {
