@@ -8,6 +8,7 @@ mod collect;
 mod config;
 mod enroll;
 mod explain;
+mod judge;
 mod reader;
 mod redact;
 mod replay;
@@ -44,6 +45,7 @@ commands! {
     Show: show,
     Verify: verify,
     Replay: replay,
+    Judge: judge,
     Explain: explain,
     Enroll: enroll,
     Upload: upload,

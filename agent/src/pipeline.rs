@@ -44,13 +44,23 @@ pub(crate) async fn examine(
     invoice_date: Option<Date>,
 ) -> anyhow::Result<Run> {
     let collection = assay_collector::collect(source, options).await;
+    conclude(collection, source.run_source(), key, invoice_date)
+}
+
+/// The rest of the sentence, from what was collected on.
+pub(crate) fn conclude(
+    collection: Collection,
+    source: RunSource,
+    key: &PseudonymKey,
+    invoice_date: Option<Date>,
+) -> anyhow::Result<Run> {
     let mut door = Door::open(key, Level::default())?;
     let redacted = redact(&mut door, collection)?;
     let diagnosis = assay_diagnosis::diagnose(&redacted.facts);
     let (entitlement, recommendation) = recommend(&redacted.facts, &diagnosis, invoice_date);
     let (diagnosis, content) = close(door, redacted.entries, diagnosis)?;
     Ok(Run {
-        source: source.run_source(),
+        source,
         facts: redacted.facts,
         diagnosis,
         entitlement,

@@ -14,6 +14,7 @@ mod door;
 mod hostile;
 mod ini;
 mod join;
+pub mod judge;
 #[cfg(feature = "live")]
 pub mod live;
 mod mdstat;

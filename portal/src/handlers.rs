@@ -11,6 +11,7 @@ mod card;
 mod device;
 mod download;
 mod enrol;
+mod judge;
 mod login;
 mod logout;
 mod queue;
@@ -49,6 +50,10 @@ pub fn pages() -> Router<Shared> {
         .route("/bundles/{id}", get(bundle::handle))
         .route("/bundles/{id}/raw/{index}", get(raw::handle))
         .route("/bundles/{id}/download", get(download::handle))
+        .route(
+            "/judge",
+            get(judge::form).post(judge::handle).layer(DefaultBodyLimit::max(judge::MOST_BODY_BYTES)),
+        )
         .route("/static/portal.css", get(style::handle))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
 }

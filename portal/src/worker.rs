@@ -20,6 +20,9 @@ use crate::ingest::reading::Reading;
 use crate::refusal::chain;
 
 mod again;
+mod pasted;
+
+pub use pasted::Judgement;
 
 /// Memory: a window of 8 MiB, the kept raw files and their parsed form, with room.
 const MOST_MEMORY_BYTES: u64 = 512 << 20;
@@ -33,8 +36,10 @@ const KEPT_FILE_BYTES: u64 = 64 << 20;
 const KEPT_BYTES: u64 = 128 << 20;
 /// Most of one file that a page shows.
 pub const SHOWN_BYTES: usize = 2 << 20;
-/// Longest job.
-const MOST_JOB_BYTES: u64 = 64 << 10;
+/// Longest job: a pasted report of [`MOST_PASTED_BYTES`] whose every byte JSON escapes as `\u0000`.
+const MOST_JOB_BYTES: u64 = (MOST_PASTED_BYTES as u64) * 6 + (64 << 10);
+/// Longest report that is judged; the support log of a large unit is a third of it.
+pub const MOST_PASTED_BYTES: usize = 16 << 20;
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +63,11 @@ pub enum Job {
         /// Name inside the payload.
         name: String,
     },
+    /// Judge outputs that somebody pasted. No bundle and no identity is touched.
+    Judge {
+        /// The outputs.
+        text: String,
+    },
 }
 
 /// What is answered.
@@ -68,6 +78,8 @@ pub enum Answer {
     Reading(Box<Reading>),
     /// The file.
     Extracted(Extracted),
+    /// What pasted outputs say.
+    Judged(Box<Judgement>),
     /// The bundle is bad.
     Refused {
         /// Why, with the next step.
@@ -145,6 +157,7 @@ fn job() -> Result<Job, Stop> {
 
 fn work(job: Job) -> Result<Answer, Stop> {
     match job {
+        Job::Judge { text } => Ok(Answer::Judged(Box::new(pasted::judge(text)))),
         Job::Read { bundle, identity, received_at } => {
             let mut kept = Kept::new(Wanted::ToReadAgain);
             let (parser_set, entries) = open(&bundle, &identity, &mut kept)?;

@@ -110,6 +110,34 @@ fn every_recorded_device_is_checked() {
 }
 
 #[test]
+fn pasted_outputs_are_judged() {
+    const MDSTAT: &str =
+        "Personalities : [raid1]\nmd1 : active raid1 sdb3[1](F) sda3[0]\n      100 blocks [2/1] [U_]\n";
+    let device = Device::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (array, unknown) = (file("array.txt", MDSTAT), file("unknown.txt", "hello\n"));
+    let json = device.run(&["judge", "--json", &array, &unknown]).ends(1).json();
+    assert_eq!(json["source"], "judged");
+    assert_eq!(json["diagnosis"]["findings"][0]["code"], "MD-001");
+    assert!(json["diagnosis"]["findings"][0]["verdict"].is_string());
+    assert_eq!(json["facts"]["md_arrays"]["seen"]["from"], "array.txt");
+    assert_eq!(json["outputs"][1]["format"], serde_json::Value::Null);
+    let facts = device.run(&["judge", "--facts", &array]).ends(1).json();
+    assert!(facts["md_arrays"]["seen"].is_object() && facts["diagnosis"].is_null());
+    let text = device.run(&["judge", &array]).ends(1).out;
+    assert!(text.contains("MD-001") && text.contains("no evidence for a shipment"), "{text}");
+    device.run(&["judge", &unknown]).fails_with(&["unknown.txt: not recognised", "mdstat"]);
+    device.run(&["judge", "/nonexistent"]).fails_with(&["/nonexistent", "can be read"]);
+    device.run(&["judge"]).ends(64);
+    assert!(names(&device.state()).is_empty(), "judge writes nothing: {:?}", names(&device.state()));
+}
+
+#[test]
 fn this_machine_is_checked_and_a_missing_tool_is_named() {
     let mut device = Device::new();
     let ran = device.run(&["check", "--json"]);

@@ -12,7 +12,7 @@ use super::IngestError;
 use super::reading::Reading;
 use crate::app::App;
 use crate::refusal::chain;
-use crate::worker::{Answer, Extracted, Job};
+use crate::worker::{Answer, Extracted, Job, Judgement};
 
 /// Longest answer: facts, diagnosis and the list of 50,000 entries fit many times.
 const MOST_ANSWER_BYTES: u64 = 64 << 20;
@@ -41,7 +41,7 @@ pub async fn read(app: &App, object: &Path, received_at: i64) -> Result<Box<Read
         Answer::Reading(reading) => Ok(reading),
         Answer::Refused { reason } => Err(IngestError::Refused(reason)),
         Answer::Trouble { why } => Err(IngestError::Trouble(why)),
-        Answer::Extracted(_) => Err(IngestError::Trouble("the worker answered another job".to_owned())),
+        Answer::Extracted(_) | Answer::Judged(_) => Err(other_job()),
     }
 }
 
@@ -56,8 +56,25 @@ pub async fn extract(app: &App, object: &Path, name: &str) -> Result<Extracted, 
         Answer::Extracted(extracted) => Ok(extracted),
         Answer::Refused { reason } => Err(IngestError::Refused(reason)),
         Answer::Trouble { why } => Err(IngestError::Trouble(why)),
-        Answer::Reading(_) => Err(IngestError::Trouble("the worker answered another job".to_owned())),
+        Answer::Reading(_) | Answer::Judged(_) => Err(other_job()),
     }
+}
+
+/// Has the worker judge pasted outputs.
+///
+/// # Errors
+/// As [`read`].
+pub async fn judge(app: &App, text: String) -> Result<Box<Judgement>, IngestError> {
+    match run(app, &Job::Judge { text }).await? {
+        Answer::Judged(judgement) => Ok(judgement),
+        Answer::Refused { reason } => Err(IngestError::Refused(reason)),
+        Answer::Trouble { why } => Err(IngestError::Trouble(why)),
+        Answer::Reading(_) | Answer::Extracted(_) => Err(other_job()),
+    }
+}
+
+fn other_job() -> IngestError {
+    IngestError::Trouble("the worker answered another job".to_owned())
 }
 
 async fn run(app: &App, job: &Job) -> Result<Answer, IngestError> {
@@ -75,7 +92,7 @@ async fn run(app: &App, job: &Job) -> Result<Answer, IngestError> {
     let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let Ok(ended) = tokio::time::timeout(app.worker.deadline, converse(&mut child, &job)).await else {
         return Err(IngestError::Refused(format!(
-            "the bundle could not be read: reading it took longer than {} seconds",
+            "it could not be read: reading it took longer than {} seconds",
             app.worker.deadline.as_secs()
         )));
     };
@@ -85,13 +102,10 @@ async fn run(app: &App, job: &Job) -> Result<Answer, IngestError> {
         tracing::warn!(talk = ?String::from_utf8_lossy(&talk), "the worker said");
     }
     if !status.success() {
-        return Err(IngestError::Refused(format!(
-            "the bundle could not be read: its reader ended with {status}"
-        )));
+        return Err(IngestError::Refused(format!("it could not be read: its reader ended with {status}")));
     }
-    serde_json::from_slice(&answer).map_err(|_| {
-        IngestError::Refused("the bundle could not be read: its reader gave no answer".to_owned())
-    })
+    serde_json::from_slice(&answer)
+        .map_err(|_| IngestError::Refused("it could not be read: its reader gave no answer".to_owned()))
 }
 
 async fn converse(

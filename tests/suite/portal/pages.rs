@@ -55,8 +55,15 @@ impl<'s> Browser<'s> {
 
     /// Sends a form as a browser does from our own page.
     async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let spelled = |value: &str| -> String {
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+            value
+                .bytes()
+                .map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+                .collect()
+        };
         let body: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).collect();
+            fields.iter().map(|(name, value)| format!("{name}={}", spelled(value))).collect();
         let request = self
             .request(Method::POST, path)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -90,7 +97,7 @@ fn add_user(server: &Server, name: &str) {
 async fn nothing_is_shown_before_the_login() {
     let server = Server::start();
     let mut browser = Browser::new(&server);
-    for path in ["/", "/devices/x", "/bundles/x", "/bundles/x/raw/0", "/bundles/x/download"] {
+    for path in ["/", "/judge", "/devices/x", "/bundles/x", "/bundles/x/raw/0", "/bundles/x/download"] {
         let answer = browser.get(path).await.ends(303);
         assert_eq!(answer.header("location"), "/login", "{path}");
     }
@@ -273,4 +280,28 @@ async fn what_a_bundle_says_is_text_and_nothing_else() {
         assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'), "{page}");
         assert!(!page.contains("\"onmouseover"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn pasted_outputs_are_judged_and_not_kept() {
+    const MDSTAT: &str = "Personalities : [raid1]\n\
+        md1 : active raid1 sdb3[1](F) sda3[0]\n      100 blocks super 1.0 [2/1] [U_]\n";
+    let server = Server::start();
+    add_user(&server, "eva");
+    let mut browser = Browser::new(&server);
+    browser.log_in("eva", PASSWORD).await.ends(303);
+    browser.get("/judge").await.ends(200);
+    let csrf = browser.csrf.clone();
+    let judged = browser.post("/judge", &[("csrf", &csrf), ("text", MDSTAT)]).await.ends(200).text();
+    for words in ["MD-001", "no evidence for a shipment", "pasted: mdstat, 3 lines"] {
+        assert!(judged.contains(words), "{words}: {judged}");
+    }
+    let evil = "smartctl 7.2 <script>alert(1)</script>\u{202e}\n=== START OF INFORMATION SECTION ===\n";
+    let page = browser.post("/judge", &[("csrf", &csrf), ("text", evil)]).await.text();
+    assert!(!page.contains("<script") && !page.contains('\u{202e}'), "{page}");
+    let unknown = browser.post("/judge", &[("csrf", &csrf), ("text", "hello")]).await.ends(200).text();
+    assert!(unknown.contains("No output was recognised") && unknown.contains("mdstat"), "{unknown}");
+    browser.post("/judge", &[("csrf", &csrf), ("text", "  ")]).await.ends(422);
+    browser.post("/judge", &[("csrf", "wrong"), ("text", MDSTAT)]).await.ends(403);
+    assert!(browser.get("/").await.text().contains("No device is enrolled yet"), "nothing is kept");
 }

@@ -1,0 +1,142 @@
+//! `assay judge`: outputs that were gathered by other means, read and judged like a machine's own.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use assay_bundle::manifest::RunSource;
+use assay_collector::judge::{self, Judged, MAX_PASTED_BYTES, Part, Pasted};
+
+use crate::cli::exit_codes;
+use crate::context::Context;
+use crate::pipeline::{self, Run};
+use crate::trouble::{NextStep, refuse};
+use crate::{identity, output, terminal};
+
+/// Judge outputs of other tools: smartctl, kernel logs, mdstat and more
+#[derive(clap::Args)]
+#[command(after_help = concat!(
+    "Outputs are recognised by content, not by name; one file may hold several. The result is as good as the paste:\n\
+     it is no evidence for a shipment, and what was not pasted is not judged. Nothing is read from this machine.\n\
+     Next: `assay explain CODE` for a finding, `assay collect` on the NAS itself for evidence.\n",
+    exit_codes!()
+))]
+pub(crate) struct Args {
+    /// The outputs; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only what the outputs say, as JSON, without a judgement
+    #[arg(long, conflicts_with = "json")]
+    facts: bool,
+    /// Facts and diagnosis as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads, judges, prints; the exit code is the verdict's.
+pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
+    let mut files = Vec::new();
+    for path in &args.files {
+        files.push(read(path)?);
+    }
+    let Judged { collection, parts } = {
+        let judged = judge::judge(&files);
+        if !judged.found_anything() {
+            return Err(refuse(
+                format!("nothing that can be judged:\n{}", listed(&judged.parts)),
+                &format!(
+                    "give outputs of these forms, whole and as they were printed: {}",
+                    judge::formats().join(", ")
+                ),
+            ));
+        }
+        judged
+    };
+    let settings = context.settings()?;
+    let key = match context.identity().pseudonym_key() {
+        Ok(Some(key)) => key,
+        _ => identity::passing_pseudonym_key()?,
+    };
+    let run = pipeline::conclude(collection, RunSource::Judged, &key, settings.config.warranty_invoice_date)?;
+    match (args.facts, args.json) {
+        (true, _) => output::print_json(&output::value(&run.facts)?)?,
+        (_, true) => output::print_json(&serde_json::json!({
+            "source": run.source,
+            "outputs": parts.iter().map(described).collect::<Vec<_>>(),
+            "facts": output::value(&run.facts)?,
+            "diagnosis": output::value(&run.diagnosis)?,
+        }))?,
+        _ => output::print(words(&run, &parts))?,
+    }
+    Ok(run.diagnosis.overall.exit_code())
+}
+
+/// A file, or standard input for `-`.
+fn read(path: &Path) -> anyhow::Result<Pasted> {
+    let limit = MAX_PASTED_BYTES as u64;
+    let mut bytes = Vec::new();
+    let name = if path == Path::new("-") {
+        std::io::stdin()
+            .lock()
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .or_advise("standard input cannot be read", "pipe an output into `assay judge -`")?;
+        "standard input".to_owned()
+    } else {
+        let file = std::fs::File::open(path)
+            .or_advise(format!("cannot open {}", path.display()), "name a file that can be read")?;
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .or_advise(format!("cannot read {}", path.display()), "name a file that can be read")?;
+        path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    };
+    if bytes.len() > MAX_PASTED_BYTES {
+        return Err(refuse(
+            format!("{name} is larger than {} MiB", MAX_PASTED_BYTES / (1024 * 1024)),
+            "cut it to the part in question",
+        ));
+    }
+    Ok(Pasted { name, bytes })
+}
+
+/// One line for each output.
+fn listed(parts: &[Part]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let format = part.format.unwrap_or("not recognised");
+        let _ = match &part.trouble {
+            Some(why) if part.format.is_some() => {
+                writeln!(text, "  {}: {format}, not read: {why}", part.place)
+            }
+            _ => writeln!(text, "  {}: {format}, {} lines", part.place, part.lines),
+        };
+    }
+    text.trim_end().to_owned()
+}
+
+fn described(part: &Part) -> serde_json::Value {
+    serde_json::json!({
+        "place": part.place,
+        "format": part.format,
+        "lines": part.lines,
+        "trouble": part.trouble,
+    })
+}
+
+fn words(run: &Run, parts: &[Part]) -> String {
+    let mut text = format!(
+        "Judged from outputs that somebody gave, not read by Assay: no evidence for a shipment.\n{}\n\n",
+        listed(parts)
+    );
+    text.push_str(&assay_diagnosis::text::report(
+        &run.facts,
+        &run.diagnosis.as_stored(),
+        &run.recommendation,
+        terminal::width(),
+        terminal::colour(),
+    ));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
