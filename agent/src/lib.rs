@@ -18,6 +18,7 @@ mod output;
 mod paths;
 mod pipeline;
 mod portal;
+mod record;
 mod reseal;
 mod runtime;
 mod seal;

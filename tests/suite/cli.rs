@@ -110,6 +110,32 @@ fn every_recorded_device_is_checked() {
 }
 
 #[test]
+fn a_recording_is_read_again_with_the_same_result() {
+    let device = Device::new();
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (recording, bundle, extracted) = (place("recording"), place("b.assay"), place("extracted"));
+    // Names and addresses get other pseudonyms in each run of a device without a key.
+    let facts = |source: &str| {
+        let ran = device.run(&["check", "--json", "--source", source]);
+        let json = ran.json();
+        let kept = ["drives", "md_arrays", "fans", "kernel_log"].map(|kind| json["facts"][kind].clone());
+        (ran.code, kept, json["diagnosis"]["findings"].clone())
+    };
+    let made =
+        device.run(&["collect", "--source", &recorded(), "--record", &recording, "--json"]).ends(0).json();
+    assert!(made["files"].as_u64().unwrap() > 50, "{made}");
+    assert_eq!(facts(&recording), facts(&recorded()));
+    device.run(&["collect", "--source", &recorded(), "-o", &bundle]).ends(0);
+    let shown = device.run(&["show", &bundle, "--extract", &extracted]).ends(0).out;
+    assert!(shown.contains("--source"), "{shown}");
+    assert_eq!(facts(&extracted), facts(&recorded()));
+    device.run(&["show", &bundle, "--extract", &extracted]).fails_with(&["is not empty", "not there yet"]);
+    device.run(&["collect", "--record", &recording]).fails_with(&["is not empty"]);
+    device.run(&["collect", "--record", &recording, "-o", &bundle]).ends(64);
+}
+
+#[test]
 fn pasted_outputs_are_judged() {
     const MDSTAT: &str =
         "Personalities : [raid1]\nmd1 : active raid1 sdb3[1](F) sda3[0]\n      100 blocks [2/1] [U_]\n";

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::seal::{self, Places, Sealing};
 use crate::terminal::Line;
 use crate::trouble::refuse;
-use crate::{output, pipeline, runtime, source};
+use crate::{identity, output, pipeline, record, runtime, source};
 
 /// Examine and write a signed bundle: into the spool, or to a file with -o
 #[derive(clap::Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Write the encrypted form, which only the portal can open, to FILE
     #[arg(long, value_name = "FILE")]
     sealed_output: Option<PathBuf>,
+    /// Write a recording that --source reads to the new folder DIR, instead of a bundle
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "sealed_output"])]
+    record: Option<PathBuf>,
     /// Say what was made as JSON
     #[arg(long)]
     json: bool,
@@ -55,6 +58,9 @@ struct Place {
 
 /// Examines, seals, says where it is.
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
+    if let Some(folder) = &args.record {
+        return recorded(&args, folder, context);
+    }
     let settings = context.settings_with(args.machine.overrides())?;
     let to_files = args.output.is_some() || args.sealed_output.is_some();
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
@@ -127,6 +133,45 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         (_, true) => output::say(&words(&made, enrolment.is_some())),
         (true, false) => output::print_json(&made)?,
         (false, false) => output::print(words(&made, enrolment.is_some()) + "\n")?,
+    }
+    Ok(0)
+}
+
+/// Examines and writes the redacted recording. It has no signature and no number: it is no evidence.
+fn recorded(args: &Args, folder: &Path, context: &Context) -> anyhow::Result<u8> {
+    record::check(folder)?;
+    let settings = context.settings_with(args.machine.overrides())?;
+    let source = source::choose(
+        args.machine.source.as_deref(),
+        args.machine.identity.as_deref(),
+        &settings.config,
+        &context.paths,
+    )?;
+    let pseudonyms = match context.identity().pseudonym_key() {
+        Ok(Some(key)) => key,
+        _ => identity::passing_pseudonym_key()?,
+    };
+    let line = Arc::new(Line::new());
+    let options = source::options(&settings.config, &line);
+    let work =
+        pipeline::examine(source.as_ref(), &options, &pseudonyms, settings.config.warranty_invoice_date);
+    let run = runtime::block_on(work)?;
+    line.clear();
+    let raw = run
+        .content
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry.name().strip_prefix("raw/")?, entry.bytes())));
+    let files = record::write(folder, raw)?;
+    let shown = folder.display();
+    match args.json {
+        true => output::print_json(&serde_json::json!({ "recording": folder, "files": files }))?,
+        false => output::print(format!(
+            "recording  {shown} ({files} files, redacted; not signed, no evidence)\n\
+             verdict    {}\n\
+             next       `assay check --source {shown}` reads it again\n",
+            run.diagnosis.overall.words()
+        ))?,
     }
     Ok(0)
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         if !judged.found_anything() {
             return Err(refuse(
                 format!("nothing that can be judged:\n{}", listed(&judged.parts)),
-                &format!(
+                format!(
                     "give outputs of these forms, whole and as they were printed: {}",
                     judge::formats().join(", ")
                 ),

@@ -1,7 +1,7 @@
 //! `assay show`: what is in a bundle, exactly. Opens the payload; says what is proven and what is not.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use assay_bundle::archive::Envelope;
 use assay_bundle::manifest::RunSource;
@@ -12,7 +12,7 @@ use crate::bundle_file::{Entries, Opened};
 use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::trouble::refuse;
-use crate::{output, pipeline, terminal};
+use crate::{output, pipeline, record, terminal};
 
 /// Show what is in a bundle: who made it, what it found, every file
 #[derive(clap::Args)]
@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// List every file with its size
     #[arg(long)]
     tree: bool,
+    /// Write its recorded outputs to the new folder DIR, which --source reads
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["raw", "tree", "json"])]
+    extract: Option<PathBuf>,
     /// Secret key that opens an encrypted bundle (written by age-keygen)
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
@@ -42,9 +45,13 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let opened = Opened::read(&args.file)?;
     let named_key = opened.named_key()?;
     opened.verify_signature(&named_key)?;
-    if opened.is_sealed() && args.identity.is_none() && args.raw.is_none() && !args.tree && !args.json {
+    let head_only = args.raw.is_none() && args.extract.is_none() && !args.tree && !args.json;
+    if opened.is_sealed() && args.identity.is_none() && head_only {
         output::print(sealed_words(&opened.envelope))?;
         return Ok(0);
+    }
+    if let Some(folder) = &args.extract {
+        return extract(opened, folder, args.identity.as_deref());
     }
     let wanted_raw = args.raw.clone();
     let wanted = move |name: &str| match &wanted_raw {
@@ -77,6 +84,19 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         false => text.push_str(&findings(&entries, context)?),
     }
     output::print(text)?;
+    Ok(0)
+}
+
+/// Writes the recorded outputs as a folder.
+fn extract(opened: Opened, folder: &Path, identity: Option<&Path>) -> anyhow::Result<u8> {
+    record::check(folder)?;
+    let (_, entries) = opened.entries(identity, &|name| name.starts_with("raw/"))?;
+    let raw = entries.into_raw();
+    let files = record::write(folder, raw.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))?;
+    let shown = folder.display();
+    output::print(format!(
+        "recording  {shown} ({files} files)\nnext       `assay check --source {shown}` reads it again\n"
+    ))?;
     Ok(0)
 }
 

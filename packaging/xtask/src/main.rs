@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod adopt;
 mod bench;
 mod demo;
 mod docs;
@@ -31,6 +32,8 @@ enum Task {
     Bench(bench::Args),
     /// Write the generated parts of the documents, or check that they are fresh
     Docs(docs::Args),
+    /// Make a test device of a bundle from the field, or of a recording
+    Adopt(adopt::Args),
     /// Check licences, bans, sources and duplicate versions by the lists in deny.toml
     Policy,
 }
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Docs(args) => docs::run(&args),
+        Task::Adopt(args) => adopt::run(&args),
         Task::Policy => policy::run(),
     };
     match result {
