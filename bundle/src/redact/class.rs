@@ -64,6 +64,7 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("cmd/getsysinfo.*/stdout", Text),
     ("cmd/getsysinfo.*/stderr", Text),
     ("cmd/getsysinfo.*/status.json", Json),
+    ("cmd/hal_app.get_*_version/stdout", Version),
     ("cmd/hal_app.*/stdout", Text),
     ("cmd/hal_app.*/stderr", Text),
     ("cmd/hal_app.*/status.json", Json),

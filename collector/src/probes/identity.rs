@@ -1,14 +1,21 @@
 //! Who the machine says it is.
 //!
-//! QTS: `/etc/platform.conf` (`[MISC] DISPLAY_NAME`; that the file exists is what makes it QTS), `/etc/hal.conf`
-//! (`[Enclosure_0]` serial and model), and ZFS among `/proc/filesystems` for QuTS hero. PCs: `/sys/class/dmi/id`.
-//! ARM boards: the device tree. All: os-release and the kernel's own names. QTS keeps more in `uLinux.conf`, which
-//! also holds secrets and is therefore not read at all. Board makers leave fillers where a name should be
-//! ("To Be Filled By O.E.M."); those are Absent, not values.
+//! QTS: `/etc/platform.conf` (`[MISC] DISPLAY_NAME`, `Platform`; that the file exists is what makes it QTS),
+//! `/etc/hal.conf` (`[Enclosure_0]` serial and model), the vendor's programs ([`programs`]), and ZFS among
+//! `/proc/filesystems` or a version like `h5.2.4` for QuTS hero. PCs: `/sys/class/dmi/id`. ARM boards: the device tree.
+//! All: os-release and the kernel's own names. QTS keeps more in `uLinux.conf`, which also holds secrets and is
+//! therefore not read at all: `getcfg` prints the few keys that are wanted.
+//!
+//! The serial number is read in every place that has one ([`serial`]); which of them agree is a fact of its own.
+
+mod programs;
+mod serial;
 
 use assay_bundle::Observed;
-use assay_bundle::facts::identity::{Identity, Platform};
+use assay_bundle::facts::identity::{Identity, Platform, SerialOrigin};
 
+use self::programs::Programs;
+use self::serial::named;
 use super::Found;
 use crate::door::Door;
 use crate::ini;
@@ -25,29 +32,20 @@ const KERNEL: &str = "/proc/sys/kernel/osrelease";
 const ARCHITECTURE: &str = "/proc/sys/kernel/arch";
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 
-/// What board makers leave in place of a value, in lower case. Seen in DMI tables of retail boards.
-const FILLERS: [&str; 20] = [
-    "to be filled by o.e.m.",
-    "to be filled by oem",
-    "default string",
-    "none",
-    "n/a",
-    "unknown",
-    "oem",
-    "o.e.m.",
-    "invalid",
-    "not specified",
-    "not applicable",
-    "not available",
-    "system manufacturer",
-    "system product name",
-    "system serial number",
-    "base board serial number",
-    "0123456789",
-    "123456789",
-    "1234567890",
-    "q---",
-];
+/// Whether this is QTS or QuTS hero, where alone the vendor's programs are asked.
+pub(super) async fn is_qts(door: &Door<'_>) -> bool {
+    let (conf, boot) = (door.text(PLATFORM_CONF).await, door.text(BOOT_CONF).await);
+    is_vendors(&platform(&conf, &boot, &Observed::NotCollected))
+}
+
+/// A name that a maker gave, and no placeholder.
+pub(super) fn given(reading: Observed<String>) -> Observed<String> {
+    named(reading)
+}
+
+fn is_vendors(platform: &Observed<Platform>) -> bool {
+    matches!(platform.value(), Some(Platform::Qts | Platform::QutsHero))
+}
 
 /// Reads every source; each reading keeps the place of the one that had it.
 pub(crate) async fn collect(door: &Door<'_>) -> (Identity, Found) {
@@ -55,21 +53,23 @@ pub(crate) async fn collect(door: &Door<'_>) -> (Identity, Found) {
     let boot_conf = door.text(BOOT_CONF).await;
     let hal_conf = door.text(HAL_CONF).await;
     let platform = platform(&platform_conf, &boot_conf, &door.text(FILESYSTEMS).await);
+    let qts = is_vendors(&platform);
     let dmi = async |name: &str| named(door.text(&format!("{DMI}/{name}")).await);
     let tree = async |name: &str| named(door.text(&format!("{DEVICE_TREE}/{name}")).await);
     let conf = |text: &Observed<String>, section, key| {
         named(inside(text.clone(), |text| ini::value(text, section, key)))
     };
 
-    let qnap = match &platform {
-        Observed::Seen { value: Platform::Qts | Platform::QutsHero, from } => {
-            Observed::seen("QNAP".to_owned(), &**from)
-        }
-        _ => Observed::NotCollected,
-    };
-    let (sys_vendor, product_name, product_serial) =
-        (dmi("sys_vendor").await, dmi("product_name").await, dmi("product_serial").await);
-    let (tree_model, tree_serial) = (tree("model").await, tree("serial-number").await);
+    let told = if qts { programs::ask(door, !hal_conf.is_absent()).await } else { Programs::default() };
+    let platform = refined(platform, &told.version);
+    let qnap = if qts { platform.as_ref().map(|_| "QNAP".to_owned()) } else { Observed::NotCollected };
+    let (sys_vendor, product_name) = (dmi("sys_vendor").await, dmi("product_name").await);
+    let tree_model = tree("model").await;
+    let hal_serial = serial::serial(conf(&hal_conf, "Enclosure_0", "serial"));
+    let product_serial = serial::serial(dmi("product_serial").await);
+    let chassis_serial = serial::serial(dmi("chassis_serial").await);
+    let tree_serial = serial::serial(tree("serial-number").await);
+    let board_serial = serial::serial(dmi("board_serial").await);
     let mut release = Observed::Absent;
     for path in OS_RELEASE {
         let next = inside(door.text(path).await, pretty_name);
@@ -81,29 +81,77 @@ pub(crate) async fn collect(door: &Door<'_>) -> (Identity, Found) {
             .or(|| conf(&hal_conf, "Enclosure_0", "model"))
             .or(|| product_name)
             .or(|| tree_model),
-        // QTS keeps it in `uLinux.conf` only; other systems have none.
-        internal_model: match platform.value() {
-            Some(Platform::Qts | Platform::QutsHero) => Observed::NotCollected,
-            _ => Observed::Absent,
+        // Other systems know one name only.
+        internal_model: if qts { told.model } else { Observed::Absent },
+        hardware_platform: conf(&platform_conf, "", "Platform"),
+        // Keys are bound to it: on QTS nothing but the vendor's own places may give it, or a failed reading would let
+        // another number take its place.
+        serial: match qts {
+            true => told.serial.clone().or(|| hal_serial.clone()),
+            false => product_serial.clone().or(|| tree_serial.clone()),
         },
-        serial: conf(&hal_conf, "Enclosure_0", "serial").or(|| product_serial).or(|| tree_serial),
-        board_serial: dmi("board_serial").await,
+        serial_sources: serial::sources(vec![
+            (SerialOrigin::Hwsn, told.serial),
+            (SerialOrigin::HalConf, hal_serial),
+            (SerialOrigin::DmiProduct, product_serial),
+            (SerialOrigin::DmiChassis, chassis_serial),
+            (SerialOrigin::DeviceTree, tree_serial),
+            (SerialOrigin::DmiBoard, board_serial.clone()),
+        ]),
+        board_serial,
         board: dmi("board_name").await,
+        board_part_number: told.board,
+        backplane_part_number: told.backplane,
+        manufactured: told.manufactured,
         bios_version: dmi("bios_version").await,
         bios_date: dmi("bios_date").await,
-        firmware: match platform.value() {
-            // QTS names its version in `uLinux.conf` and may have no os-release.
-            Some(Platform::Qts | Platform::QutsHero) if release.is_absent() => Observed::NotCollected,
-            _ => release,
-        },
+        ec_version: told.ec,
+        mcu_version: told.mcu,
+        firmware: firmware(platform.value(), &told.version, &told.number, &told.build).or(|| match release {
+            // QTS need not have an os-release.
+            Observed::Absent if qts => Observed::NotCollected,
+            release => release,
+        }),
+        firmware_build_date: told.build,
         kernel: door.text(KERNEL).await,
         architecture: architecture(door).await,
+        page_size_bytes: told.page_size,
         hostname: door.text(HOSTNAME).await,
         platform,
     };
     let found =
         Found::any([Found::of(&identity.kernel), Found::of(&identity.model), Found::of(&identity.platform)]);
     (identity, found)
+}
+
+/// A version that begins with `h` is QuTS hero's, also where the kernel's list did not tell.
+fn refined(platform: Observed<Platform>, version: &Observed<String>) -> Observed<Platform> {
+    match (&platform, version) {
+        (Observed::Seen { value: Platform::Qts, .. }, Observed::Seen { value, from })
+            if value.starts_with('h') =>
+        {
+            Observed::seen(Platform::QutsHero, &**from)
+        }
+        _ => platform,
+    }
+}
+
+/// `QTS 5.2.4.3079 build 20250321` from its parts; those that were not seen are left out.
+fn firmware(
+    platform: Option<&Platform>,
+    version: &Observed<String>,
+    number: &Observed<String>,
+    build: &Observed<String>,
+) -> Observed<String> {
+    let system = match platform {
+        Some(Platform::QutsHero) => "QuTS hero",
+        _ => "QTS",
+    };
+    let part = |before: &str, part: &Observed<String>| {
+        part.value().map(|part| format!("{before}{part}")).unwrap_or_default()
+    };
+    let (number, build) = (part(".", number), part(" build ", build));
+    version.as_ref().map(|version| format!("{system} {version}{number}{build}"))
 }
 
 /// `/proc/sys/kernel/arch` exists since Linux 6.1; before, the host sample carries what `uname` says.
@@ -155,19 +203,6 @@ fn inside(text: Observed<String>, part: impl FnOnce(&str) -> Option<String>) -> 
         }
         other => other,
     }
-}
-
-/// A name that is no filler.
-fn named(reading: Observed<String>) -> Observed<String> {
-    match reading {
-        Observed::Seen { value, .. } if is_filler(&value) => Observed::Absent,
-        other => other,
-    }
-}
-
-fn is_filler(value: &str) -> bool {
-    let value = value.trim().to_ascii_lowercase();
-    FILLERS.contains(&value.as_str()) || value.bytes().all(|b| matches!(b, b'0' | b'.' | b'-' | b' ' | b'x'))
 }
 
 /// `PRETTY_NAME="…"`, or name and version where a small system leaves it out.
@@ -245,28 +280,5 @@ mod tests {
         ]);
         check(&board.model, Some(("Example Board 4", "proc/device-tree/model")));
         check(&board.architecture, Some(("armv7l", "sample/host.json")));
-    }
-
-    #[test]
-    fn fillers_are_no_names() {
-        fn check(value: &str, expected: bool) {
-            assert_eq!(is_filler(value), expected, "{value:?}");
-        }
-        for value in [
-            "To Be Filled By O.E.M.",
-            "Default string",
-            "None",
-            "System Serial Number",
-            "0123456789",
-            "0000",
-            "--",
-            "Q---",
-            "xxxxxxxx",
-        ] {
-            check(value, true);
-        }
-        for value in ["Q211I009382", "TS-453D", "00001A", "Nonesuch", "X1"] {
-            check(value, false);
-        }
     }
 }
