@@ -220,8 +220,14 @@ fn pretty_name(text: &str) -> Option<String> {
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use assay_bundle::facts::identity::SerialAgreement;
+    use assay_bundle::redact::{Door as Redaction, Level, PseudonymKey};
+
     use super::*;
     use crate::door::testing::run;
+    use crate::recorded::RecordedSource;
 
     fn identity(files: &[(&str, &str)]) -> Identity {
         run(files, async |door| collect(door).await.0)
@@ -280,5 +286,142 @@ mod tests {
         ]);
         check(&board.model, Some(("Example Board 4", "proc/device-tree/model")));
         check(&board.architecture, Some(("armv7l", "sample/host.json")));
+    }
+
+    /// All that a QTS model may be asked.
+    const QTS: &[(&str, &str)] = &[
+        ("etc/platform.conf", "Platform = X86_GEMINILAKE\n[MISC]\nDISPLAY_NAME = TS-453D\n"),
+        (
+            "etc/hal.conf",
+            "[Enclosure_0]\nenc_id = 0\nserial = Q204X00123\nvendor = QNAP\nmodel = TS-453D\ncapability = 0x10\n\
+             [Enclosure_33]\nenc_id = 33\nenc_sys_id = sg9\nmodel = TL-D800C\nserial = 24:5e:be:12:34:56\n",
+        ),
+        (
+            "etc/model.conf",
+            "[System Enclosure]\nMODEL = TS-453D\nMAX_FAN_NUM = 1\n[System Disk 1]\nSLOT_NAME = keller\n",
+        ),
+        ("proc/filesystems", "nodev\tsysfs\n\text4\n"),
+        ("proc/sys/kernel/hostname", "keller\n"),
+        ("sys/class/dmi/id/product_serial", "Default string\n"),
+        ("sys/class/dmi/id/chassis_serial", "q204x00123\n"),
+        ("sys/class/dmi/id/board_serial", "BSN-77\n"),
+        ("cmd/get_hwsn/stdout", "Q204X00123\n"),
+        ("cmd/getcfg.system.model/stdout", "TS-X53D\n"),
+        ("cmd/getcfg.factory.version/stdout", "5.2.4\n"),
+        ("cmd/getcfg.factory.number/stdout", "30\n"),
+        ("cmd/getcfg.factory.build_number/stdout", "20250321\n"),
+        ("cmd/hal_app.vpd.board/stdout", "MB = 70-0QY472150\n"),
+        ("cmd/hal_app.vpd.backplane/stdout", "cannot read 192.168.1.7 of keller\n"),
+        ("cmd/hal_app.vpd.manufactured/stdout", "2023/05/22 14:14\n"),
+        ("cmd/hal_app.get_ec_version/stdout", "1.2.3.4\n"),
+        ("cmd/hal_app.get_mcu_version/stdout", "MCU version is 4.3.2.1\n"),
+        ("cmd/hal_app.get_pagesize/stdout", "4096\n"),
+        ("cmd/hal_app.se_enum.unreadable", r#"{"deadline":{"after_ms":70000}}"#),
+    ];
+
+    #[test]
+    fn a_qnap_is_asked_and_its_serials_are_compared() {
+        let found = identity(QTS);
+        check(&found.serial, Some(("Q204X00123", "cmd/get_hwsn/stdout")));
+        assert_eq!(found.serial_agreement(), SerialAgreement::Agreeing);
+        let from: Vec<SerialOrigin> = found.unit_serials().map(|(source, _)| source).collect();
+        assert_eq!(from, [SerialOrigin::Hwsn, SerialOrigin::HalConf, SerialOrigin::DmiChassis]);
+        check(&found.board_serial, Some(("BSN-77", "sys/class/dmi/id/board_serial")));
+        check(&found.internal_model, Some(("TS-X53D", "cmd/getcfg.system.model/stdout")));
+        check(&found.hardware_platform, Some(("X86_GEMINILAKE", "etc/platform.conf")));
+        let version = "cmd/getcfg.factory.version/stdout";
+        check(&found.firmware, Some(("QTS 5.2.4.30 build 20250321", version)));
+        check(&found.firmware_build_date, Some(("20250321", "cmd/getcfg.factory.build_number/stdout")));
+        check(&found.board_part_number, Some(("70-0QY472150", "cmd/hal_app.vpd.board/stdout")));
+        assert!(found.backplane_part_number.why_not().is_some_and(|why| why.ends_with("not a part number")));
+        check(&found.mcu_version, Some(("4.3.2.1", "cmd/hal_app.get_mcu_version/stdout")));
+    }
+
+    #[test]
+    fn another_system_is_not_asked() {
+        let commands: Vec<_> = QTS.iter().copied().filter(|(path, _)| path.starts_with("cmd/")).collect();
+        let found = identity(&[&commands[..], &[("proc/filesystems", "\text4\n")]].concat());
+        assert_eq!(found.platform.value(), Some(&Platform::Linux));
+        assert!(
+            found.firmware.is_absent() && found.serial.is_absent() && found.ec_version.is_not_collected()
+        );
+    }
+
+    #[test]
+    fn dmi_never_names_a_qnap() {
+        let found = identity(&[
+            ("etc/platform.conf", "Platform = X86\n"),
+            ("sys/class/dmi/id/product_serial", "ABC123\n"),
+            ("cmd/get_hwsn.unreadable", r#"{"deadline":{"after_ms":70000}}"#),
+        ]);
+        assert!(found.serial.why_not().is_some_and(|why| why.contains("70.0 s")));
+        assert_eq!(found.serial_agreement(), SerialAgreement::OnlyOne);
+    }
+
+    #[test]
+    fn a_version_names_hero_too() {
+        let found = identity(&[
+            ("etc/platform.conf", "Platform = X86\n"),
+            ("cmd/getcfg.system.version/stdout", "h5.2.4\n"),
+            ("cmd/getcfg.system.number/stdout", "\n"),
+            ("cmd/getcfg.system.build_number/stdout", "no such key\n"),
+        ]);
+        assert_eq!(found.platform.value(), Some(&Platform::QutsHero));
+        check(&found.firmware, Some(("QuTS hero h5.2.4", "cmd/getcfg.system.version/stdout")));
+        assert!(found.firmware_build_date.why_not().is_some_and(|why| why.contains("not a date")));
+    }
+
+    /// Every fact of these two probes, read from raw forms that went through the door, is the fact that went through.
+    #[test]
+    fn redaction_and_reading_commute() {
+        let table = "enc_id enc_parent_sys_id enc_sys_id wwn vendor model status protocol disk_no fan_no\n\
+                     0 root root QNAP TS-453D 0 0 4 1\n33 root keller 5000C50012345678 QNAP Memory Card 0 2 8 x\n\
+                     34 root 10.0.0.7 WDC keller 0 4 1 1\n";
+        let denied = r#"{"denied":{"what":"/share/keller/getcfg of 10.0.0.7"}}"#;
+        let changed = [
+            ("cmd/hal_app.se_enum/stdout", table),
+            ("cmd/getcfg.factory.version.unreadable", denied),
+            ("cmd/getcfg.factory.model.unreadable", r#"{"deadline":{"after_ms":70000}}"#),
+            (
+                "etc/hal.conf",
+                "[Enclosure_0]\nserial = keller\nmodel = 10.0.0.8\n[BootDisk_0]\npd_sys_name = keller\n",
+            ),
+        ];
+        check_commutes(&[]);
+        check_commutes(&changed);
+    }
+
+    fn check_commutes(changed: &[(&str, &str)]) {
+        let collect = |raw: BTreeMap<String, Vec<u8>>| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            runtime.block_on(crate::collect(&RecordedSource::from_files(raw), &crate::Options::default()))
+        };
+        let files =
+            QTS.iter().chain(changed).map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+        let mut files: BTreeMap<String, Vec<u8>> = files.collect();
+        for (path, _) in changed {
+            // What failed has no output, and the other way round.
+            let other = match path.strip_suffix(".unreadable") {
+                Some(command) => format!("{command}/stdout"),
+                None => path.replace("/stdout", ".unreadable"),
+            };
+            if other != *path {
+                files.remove(&other);
+            }
+        }
+        let first = collect(files);
+        let mut door = Redaction::open(&PseudonymKey([7; 32].into()), Level::Standard).expect("it opens");
+        door.learn_host("keller");
+        let clean = first
+            .raw
+            .iter()
+            .filter_map(|(path, bytes)| Some((path.clone(), door.raw(path, bytes)?.bytes().to_vec())));
+        let again = collect(clean.collect());
+        let (_, redacted) = door.document("facts.json", &first.facts).expect("facts are JSON");
+        assert_eq!(again.facts.identity, redacted.identity);
+        assert_eq!(again.facts.chassis, redacted.chassis);
+        check(&redacted.identity.ec_version, Some(("1.2.3.4", "cmd/hal_app.get_ec_version/stdout")));
+        check(&redacted.identity.serial, Some(("Q204X00123", "cmd/get_hwsn/stdout")));
+        assert!(door.close().expect("no canary").left_out.is_empty());
     }
 }

@@ -57,11 +57,12 @@ pub(super) fn serial(reading: Observed<String>) -> Observed<String> {
     }
 }
 
-/// The line of `get_hwsn`: one word, as on the unit's label (`Q211I009382`).
+/// The line of `get_hwsn`: one word, as on the unit's label (`Q211I009382`). A hyphen does for a digit: the stand-in of a
+/// unit that is named by its own serial number need not have one.
 pub(super) fn of_unit(line: &str) -> Option<String> {
     let fits = (6..=32).contains(&line.len())
         && line.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && line.bytes().any(|b| b.is_ascii_digit());
+        && line.bytes().any(|b| b.is_ascii_digit() || b == b'-');
     (fits && !is_filler(line) && !is_one_sign(line)).then(|| line.to_owned())
 }
 
