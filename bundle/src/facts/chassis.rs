@@ -2,8 +2,9 @@
 //!
 //! A fan that does not answer is a finding only where a fan belongs; these readings say where. They come from
 //! `/etc/model.conf` (the plan of the model), `/etc/hal.conf` (what the vendor's hardware layer runs with) and
-//! `hal_app --se_enum`. Nothing is worked out from a model's name. A file that is not there (every machine but a QNAP)
-//! is Absent; a key that a file does not have is NotCollected, because the file does not say that there is none.
+//! `hal_app --se_enum`. Nothing is worked out from a model's name. A machine that does not run QTS or QuTS hero has no
+//! such plan: all is Absent. On QTS a file that is not there, and a key that a file does not have, is NotCollected:
+//! nothing says that there is none.
 
 use serde::{Deserialize, Serialize};
 

@@ -90,7 +90,7 @@ pub enum SerialOrigin {
     DmiBoard,
 }
 
-/// What one place says the serial number is. A placeholder, such as `Default string` or `Q---`, is Absent.
+/// What one place says the serial number is. A filler, such as `Default string` or `Q---`, is Absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SerialSource {
     /// Which place.

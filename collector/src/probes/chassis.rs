@@ -26,13 +26,24 @@ const HAL_CONF: &str = "/etc/hal.conf";
 pub(crate) async fn collect(door: &Door<'_>) -> (Chassis, Found) {
     let plan = text(door, MODEL_CONF).await;
     let layer = text(door, HAL_CONF).await;
+    let found = Found::any([Found::of(&plan), Found::of(&layer)]);
+    let qts = identity::is_qts(door).await;
     let list = match layer {
         Observed::Absent => Observed::Absent,
-        _ if identity::is_qts(door).await => enclosures(door).await,
+        _ if qts == Some(true) => enclosures(door).await,
         _ => Observed::NotCollected,
     };
-    let found = Found::any([Found::of(&plan), Found::of(&layer)]);
+    // Only where the vendor's system does not run, a missing file means that there is no plan.
+    let (plan, layer, list) = match qts {
+        Some(false) => (plan, layer, list),
+        _ => (says_nothing(plan), says_nothing(layer), says_nothing(list)),
+    };
     (join(conf::plan(&plan), conf::hal(&layer), list), found)
+}
+
+/// What is not there, where it might be.
+fn says_nothing<T>(file: Observed<T>) -> Observed<T> {
+    if file.is_absent() { Observed::NotCollected } else { file }
 }
 
 /// A whole file, its last line end included: a line without one was cut.
@@ -173,8 +184,11 @@ mod tests {
         let (other, _) = chassis(&[command, ("etc/hal.conf", "x = 1\n")]);
         assert!(!other.enclosures.is_seen());
         // An old model: QTS without the layer.
-        let (old, _) = chassis(&[command, PLATFORM]);
-        assert!(old.enclosures.is_absent());
+        let (old, step) = chassis(&[command, PLATFORM]);
+        assert_eq!(step, Found::Nothing);
+        assert!(
+            old.enclosures.is_not_collected() && old.fans.is_not_collected() && old.bays.is_not_collected()
+        );
     }
 
     #[test]

@@ -32,13 +32,16 @@ const KERNEL: &str = "/proc/sys/kernel/osrelease";
 const ARCHITECTURE: &str = "/proc/sys/kernel/arch";
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 
-/// Whether this is QTS or QuTS hero, where alone the vendor's programs are asked.
-pub(super) async fn is_qts(door: &Door<'_>) -> bool {
+/// Whether this is QTS or QuTS hero, where alone the vendor's programs are asked; `None` when that could not be read.
+pub(super) async fn is_qts(door: &Door<'_>) -> Option<bool> {
     let (conf, boot) = (door.text(PLATFORM_CONF).await, door.text(BOOT_CONF).await);
-    is_vendors(&platform(&conf, &boot, &Observed::NotCollected))
+    match platform(&conf, &boot, &Observed::NotCollected) {
+        Observed::Unreadable { .. } => None,
+        platform => Some(is_vendors(&platform)),
+    }
 }
 
-/// A name that a maker gave, and no placeholder.
+/// A name that a maker gave, and no filler.
 pub(super) fn given(reading: Observed<String>) -> Observed<String> {
     named(reading)
 }
@@ -86,7 +89,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> (Identity, Found) {
         hardware_platform: conf(&platform_conf, "", "Platform"),
         // Keys are bound to it: on QTS nothing but the vendor's own places may give it, or a failed reading would let
         // another number take its place.
-        serial: match qts {
+        serial: match qts || matches!(platform_conf, Observed::Unreadable { .. }) {
             true => told.serial.clone().or(|| hal_serial.clone()),
             false => product_serial.clone().or(|| tree_serial.clone()),
         },
@@ -356,6 +359,16 @@ mod tests {
         ]);
         assert!(found.serial.why_not().is_some_and(|why| why.contains("70.0 s")));
         assert_eq!(found.serial_agreement(), SerialAgreement::OnlyOne);
+    }
+
+    #[test]
+    fn what_may_be_a_qnap_is_not_named_by_dmi() {
+        let denied = ("etc/platform.conf.unreadable", r#"{"denied":{"what":"/etc/platform.conf"}}"#);
+        let found = identity(&[denied, ("sys/class/dmi/id/product_serial", "ABC123\n")]);
+        assert!(found.serial.is_absent() && found.serial_sources.is_seen());
+        let layer = ("etc/hal.conf", "[Enclosure_0]\nserial = Q1\n");
+        assert_eq!(run(&[denied, layer], async |door| is_qts(door).await), None);
+        check(&identity(&[denied, layer]).serial, Some(("Q1", "etc/hal.conf")));
     }
 
     #[test]

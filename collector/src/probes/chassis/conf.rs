@@ -173,7 +173,7 @@ impl<'t> Conf<'t> {
         }
     }
 
-    /// A name; a placeholder is Absent.
+    /// A name; a filler is Absent.
     fn value(&self, keys: &Keys<'_>, key: &str) -> Observed<String> {
         given(self.raw(keys, key))
     }
