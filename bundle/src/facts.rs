@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::observed::Observed;
 
 pub mod block;
+pub mod chassis;
 pub mod clock;
 pub mod drive;
 pub mod edac;
@@ -26,6 +27,8 @@ pub mod stuck;
 pub struct Facts {
     /// Who this machine says it is.
     pub identity: identity::Identity,
+    /// What this model should have, and the enclosures that are attached.
+    pub chassis: chassis::Chassis,
     /// What its clock says.
     pub clock: clock::Clock,
     /// Processor, memory, load and uptime.

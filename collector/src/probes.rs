@@ -5,6 +5,7 @@
 //! `collect` over pure parsing; tests), add its name to [`NAMES`] and its line to [`run_all`].
 
 pub mod block_devices;
+pub mod chassis;
 pub mod clock;
 pub mod drives;
 pub mod edac;
@@ -30,6 +31,7 @@ use crate::{Progress, ProgressState};
 /// Every probe: its file's name, and its name in `steps.json`.
 pub const NAMES: &[&str] = &[
     "block_devices",
+    "chassis",
     "clock",
     "drives",
     "edac",
@@ -107,8 +109,9 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
+    let ((blocks, drives), chassis, clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
         disks,
+        step!(run, "chassis", door => chassis::collect(&door).await),
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
         step!(run, "host", door => host::collect(&door).await),
@@ -121,6 +124,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     );
     let facts = Facts {
         identity: identity.0,
+        chassis: chassis.0,
         clock: clock.0,
         host: host.0,
         block_devices: blocks.0,
@@ -136,6 +140,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     };
     let steps = vec![
         blocks.1,
+        chassis.1,
         clock.1,
         drives.1,
         edac.1,

@@ -64,6 +64,7 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("cmd/getsysinfo.*/stdout", Text),
     ("cmd/getsysinfo.*/stderr", Text),
     ("cmd/getsysinfo.*/status.json", Json),
+    ("cmd/hal_app.get_*_version/stdout", Version),
     ("cmd/hal_app.*/stdout", Text),
     ("cmd/hal_app.*/stderr", Text),
     ("cmd/hal_app.*/status.json", Json),
@@ -247,6 +248,9 @@ mod tests {
         check("tmp/smart/smart_0_12.info", Ok(Text));
         check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(Text));
         check("cmd/get_hwsn/stdout", Ok(Text));
+        check("cmd/hal_app.get_ec_version/stdout", Ok(Version));
+        check("cmd/hal_app.se_enum/stdout", Ok(Text));
+        check("cmd/getcfg.factory.version.unreadable", Ok(Json));
         check("cmd/qcli_storage.d/stdout", Ok(Text));
     }
 
