@@ -2,7 +2,7 @@
 
 use assay_bundle::Observed;
 use assay_bundle::facts::drive::{Drive, Medium, PowerMode, Protocol};
-use assay_bundle::units::{Bytes, Celsius, Hours, Rpm};
+use assay_bundle::units::{Bytes, Celsius, Hours, MegabitsPerSecond, Percent, Rpm};
 use serde_json::Value;
 
 use super::json::Json;
@@ -70,6 +70,48 @@ pub(super) fn power_mode(json: &Json<'_>) -> Observed<PowerMode> {
         Some(0x40 | 0x41 | 0xff) => json.seen(PowerMode::Active),
         _ => Observed::NotCollected,
     }
+}
+
+/// SATA names both speeds; a SAS drive says what its first phy negotiated: "phy enabled; 12 Gbps".
+pub(super) fn link(json: &Json<'_>, drive: &mut Drive) {
+    const MEGABIT: u64 = 1_000_000;
+    let speed = |which: &str| {
+        let part = |key: &str| json.unsigned(&format!("/interface_speed/{which}/{key}"));
+        let bits = part("units_per_second")?.checked_mul(part("bits_per_unit")?)?;
+        (bits >= MEGABIT).then_some(MegabitsPerSecond(bits / MEGABIT))
+    };
+    let phy = || {
+        let said = json.text("/scsi_sas_port_0/phy_0/negotiated_logical_link_rate")?;
+        megabits(said.rsplit(';').next()?.trim().strip_suffix("Gbps")?)
+    };
+    drive.link_speed = json.maybe(speed("current").or_else(phy));
+    drive.link_speed_max = json.maybe(speed("max"));
+}
+
+/// Gigabits with at most one decimal, such as `6.0`, `22.5` or `12`.
+pub(super) fn megabits(gigabits: &str) -> Option<MegabitsPerSecond> {
+    let (whole, tenths) = gigabits.trim().split_once('.').unwrap_or((gigabits.trim(), "0"));
+    let (whole, tenths): (u64, u64) = (whole.parse().ok()?, tenths.get(..1)?.parse().ok()?);
+    Some(MegabitsPerSecond(whole.checked_mul(1000)?.checked_add(tenths * 100)?)).filter(|speed| speed.0 > 0)
+}
+
+/// Endurance and spare by whatever the drive counts with.
+pub(super) fn wear(json: &Json<'_>, drive: &mut Drive) {
+    let nvme = drive.nvme.value();
+    let used = json
+        .byte("/endurance_used/current_percent")
+        .map(Percent)
+        .or_else(|| drive.ata_statistics.value()?.percentage_used)
+        .or_else(|| nvme?.percentage_used)
+        .or_else(|| drive.scsi.value()?.percentage_used);
+    // A threshold of 0 with a spare of 0 is how a drive says that it does not count (QEMU and cheap ones).
+    let spare = json.byte("/spare_available/current_percent").map(Percent).or_else(|| {
+        nvme?.available_spare_percent.filter(|spare| {
+            spare.0 > 0 || nvme.and_then(|log| log.available_spare_threshold_percent) != Some(Percent(0))
+        })
+    });
+    drive.endurance_used_percent = json.maybe(used);
+    drive.spare_available_percent = json.maybe(spare.filter(|spare| spare.0 <= 100));
 }
 
 pub(super) fn health(json: &Json<'_>, drive: &mut Drive, temperature: Option<i64>) {
