@@ -54,6 +54,7 @@ pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
         return None;
     }
     let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}');
     let mut report = Report {
         tree: Tree::new(),
         part: Part::None,
@@ -69,6 +70,7 @@ pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
         }
         report.line(line.trim_end());
     }
+    report.end_of_report();
     Some(report.tree.into_value())
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Table {
     closed: bool,
     temperature: Option<u64>,
     airflow: Option<u64>,
+    /// What stands for "no temperature": 0, 128 and above.
+    sentinel: Option<u64>,
     hours: Option<u64>,
     cycles: Option<u64>,
 }
@@ -97,6 +99,9 @@ impl Report {
             let model = self.tree.get("model_name").and_then(Value::as_str).unwrap_or_default();
             let decoded = decode::decoded(row.id, row.name, model, raw, row.raw_text);
             let table = &mut self.attributes;
+            if decoded.is_none() && [190, 194].contains(&row.id) && raw <= u64::from(u8::MAX) {
+                table.sentinel = Some(raw);
+            }
             match row.id {
                 194 => table.temperature = table.temperature.or(decoded),
                 190 => table.airflow = table.airflow.or(decoded),
@@ -134,6 +139,12 @@ impl Report {
         self.tree.put_some("temperature/current", temperature);
         self.tree.put_some("power_on_time/hours", hours);
         self.tree.put_some("power_cycle_count", cycles);
+    }
+
+    /// A temperature that says that none is known, when no line knew one.
+    pub(super) fn end_of_report(&mut self) {
+        let sentinel = self.attributes.sentinel.filter(|_| self.attributes.closed);
+        self.tree.put_some("temperature/current", sentinel);
     }
 
     pub(super) fn ata_field(&mut self, key: &str, value: &str) {

@@ -58,11 +58,6 @@ impl Tree {
         }
     }
 
-    /// Drops the key.
-    pub(super) fn remove(&mut self, key: &str) {
-        self.0.remove(key);
-    }
-
     fn slot(&mut self, path: &str) -> Option<&mut Value> {
         let mut parts = path.split('/');
         let first = self.0.entry(parts.next()?).or_insert(Value::Null);
