@@ -13,6 +13,8 @@ mod common;
 mod decode;
 mod json;
 mod nvme;
+#[cfg(test)]
+mod samples;
 mod scsi;
 mod text;
 

@@ -145,7 +145,7 @@ pub struct AtaAttribute {
     pub id: u8,
     /// Name that the reader's drive database gives it.
     pub name: String,
-    /// Normalised value, 1 to 253, higher is better; `None` where the drive gives none.
+    /// Normalised value, by the standard 1 to 253, higher is better; `None` where the drive gives none.
     pub value: Option<u8>,
     /// Lowest normalised value so far.
     pub worst: Option<u8>,

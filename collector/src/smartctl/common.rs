@@ -35,7 +35,7 @@ pub(super) fn identity(json: &Json<'_>, drive: &mut Drive) {
         // Value 1 means "flash" in the ATA word; smartctl prints 0 for it. Speeds start at 1025 (ACS-4, word 217).
         (_, Some(speed)) if speed > 1024 => {
             drive.medium = json.seen(Medium::Hdd);
-            drive.rotation_rpm = json.maybe(u32::try_from(speed).ok().map(Rpm));
+            drive.rotation_rpm = json.maybe(Rpm::plausible(speed));
         }
         _ => {}
     }

@@ -50,7 +50,7 @@ fn health(json: &Json<'_>) -> Observed<NvmeHealth> {
     let sensors = json.array(&field("temperature_sensors")).unwrap_or_default();
     json.seen(NvmeHealth {
         critical_warning,
-        available_spare_percent: percent("available_spare"),
+        available_spare_percent: percent("available_spare").filter(|spare| spare.0 <= 100),
         available_spare_threshold_percent: percent("available_spare_threshold"),
         percentage_used: percent("percentage_used"),
         media_errors: counter("media_errors"),

@@ -359,3 +359,7 @@ fn last_words(line: &str, count: usize) -> Option<(&str, Vec<&str>)> {
     words.reverse();
     Some((rest, words))
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+mod tests;

@@ -3,10 +3,12 @@
 
 use assay_bundle::Observed;
 use assay_bundle::facts::drive::{AtaAttribute, Drive, Medium, Protocol, SelfTest, SelfTestOutcome, WhenFailed};
+use assay_bundle::units::Rpm;
 use assay_collector::smartctl::{self, ParsedDrive};
 use serde_json::{Value, json};
 
 use super::differences::{Comparison, Row};
+use super::hostile;
 use crate::support::shared_data;
 
 /// Differences of the JSON answers.
@@ -307,4 +309,39 @@ fn text_fields(parsed: &ParsedDrive) -> Vec<(&'static str, Value)> {
         }
     }
     fields
+}
+
+/// What their documentation in `facts/drive.rs` promises.
+fn in_range(drive: &Drive) {
+    let degrees = [&drive.temperature_c, &drive.temperature_limit_c];
+    assert!(degrees.iter().all(|t| t.value().is_none_or(|t| (1..128).contains(&t.0))), "{degrees:?}");
+    assert!(drive.rotation_rpm.value().is_none_or(|rpm| u64::from(rpm.0) <= Rpm::HIGHEST));
+    assert!(drive.spare_available_percent.value().is_none_or(|spare| spare.0 <= 100));
+    assert!(rows(drive).iter().all(|row| row.id > 0));
+    assert!(drive.pending_defect_sectors.value().is_none_or(|sectors| sectors.len() <= 256));
+    assert!(drive.scsi_background_defects.value().is_none_or(|defects| defects.len() <= 256));
+    if let Some(log) = drive.nvme.value() {
+        assert!(log.available_spare_percent.is_none_or(|spare| spare.0 <= 100));
+        assert!(log.temperature_sensors_c.len() <= 8);
+        assert!(log.temperature_sensors_c.iter().flatten().all(|t| (1..128).contains(&t.0)));
+    }
+}
+
+/// Mutations per parser in an ordinary run; each file of the corpus gets as many when the run is a full one.
+const MUTATIONS: usize = 1000;
+
+#[test]
+fn cut_and_damaged_files_say_nothing_else() {
+    let full = std::env::var_os("ASSAY_FULL").is_some_and(|value| value == "1");
+    for corpus_name in ["smartctl-json", "smartctl-text"] {
+        let Some(files) = corpus(corpus_name) else { continue };
+        let each = if full { MUTATIONS } else { MUTATIONS.div_ceil(files.len()) };
+        for (file, bytes, _) in &files {
+            let drive = |bytes: &[u8]| smartctl::parse(bytes, file).drive;
+            in_range(&drive(bytes));
+            hostile::cut(bytes, drive);
+            hostile::mutate(bytes, each, drive, in_range);
+        }
+        println!("{corpus_name}: {} files cut at 20 offsets and damaged {each} times", files.len());
+    }
 }

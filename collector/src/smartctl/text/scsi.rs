@@ -109,6 +109,9 @@ impl Report {
                 }
             }
         }
+        if self.pending_defect(line) {
+            return true;
+        }
         for (kind, uncorrected) in std::mem::take(&mut self.scsi.counters) {
             self.tree.put(&format!("scsi_error_counter_log/{kind}/total_uncorrected_errors"), uncorrected);
         }
@@ -119,6 +122,21 @@ impl Report {
             return true;
         }
         false
+    }
+
+    /// `     1:  0x177dbe89        ,  25000` below the count.
+    fn pending_defect(&mut self, line: &str) -> bool {
+        let words: Vec<&str> = line.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+        let [index, lba, hours] = words.as_slice() else { return false };
+        let index = index.strip_suffix(':').and_then(|index| index.parse::<u32>().ok());
+        let lba = lba.strip_prefix("0x").and_then(|lba| u64::from_str_radix(lba, 16).ok());
+        let (Some(index), Some(lba), Ok(hours)) = (index, lba, hours.parse::<u64>()) else { return false };
+        if self.tree.get("scsi_pending_defects/count").is_none() {
+            return false;
+        }
+        let row = json!({"LBA": lba, "accum_power_on_hours": hours});
+        self.tree.put(&format!("scsi_pending_defects/{index}"), row);
+        true
     }
 
     /// `# 1  Background long   Completed                   -       90                 - [-   -    -]`.
