@@ -149,3 +149,85 @@ pub(super) fn health(json: &Json<'_>, drive: &mut Drive, temperature: Option<i64
             .or_else(|| json.unsigned("/nvme_smart_health_information_log/power_cycles")),
     );
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::smartctl::{parse, sample};
+
+    fn drive(rest: Value) -> Drive {
+        parse(sample::ata(rest).to_string().as_bytes(), "x").drive
+    }
+
+    #[test]
+    fn link_speeds() {
+        fn check(rest: Value, current: Option<u64>, max: Option<u64>) {
+            let drive = drive(rest);
+            let found = (drive.link_speed.value().map(|s| s.0), drive.link_speed_max.value().map(|s| s.0));
+            assert_eq!(found, (current, max));
+        }
+        let speed = |units: u64| json!({"units_per_second": units, "bits_per_unit": 100_000_000});
+        check(json!({"interface_speed": {"max": speed(60), "current": speed(15)}}), Some(1500), Some(6000));
+        check(json!({"interface_speed": {"max": speed(30)}}), None, Some(3000));
+        check(json!({"interface_speed": {"current": speed(0)}}), None, None);
+        check(json!({"interface_speed": {"current": speed(u64::MAX)}}), None, None);
+        let phy = |rate: &str| json!({"scsi_sas_port_0": {"phy_0": {"negotiated_logical_link_rate": rate}}});
+        check(phy("phy enabled; 12 Gbps"), Some(12_000), None);
+        check(phy("phy enabled; 22.5 Gbps"), Some(22_500), None);
+        check(phy("phy enabled; unknown reason"), None, None);
+    }
+
+    #[test]
+    fn endurance_and_spare() {
+        fn check(rest: Value, used: Option<u8>, spare: Option<u8>) {
+            let drive = drive(rest);
+            let percent = |reading: &Observed<Percent>| reading.value().map(|percent| percent.0);
+            let found = (percent(&drive.endurance_used_percent), percent(&drive.spare_available_percent));
+            assert_eq!(found, (used, spare));
+        }
+        check(json!({}), None, None);
+        let new = json!({"endurance_used": {"current_percent": 103}, "spare_available": {"current_percent": 98, "threshold_percent": 10}});
+        check(new, Some(103), Some(98));
+        check(json!({"spare_available": {"current_percent": 253}}), None, None);
+        let page = json!({"ata_device_statistics": {"pages": [{"number": 7, "table": [{"offset": 8, "value": 19}]}]}});
+        check(page, Some(19), None);
+        let nvme = |spare: u8, threshold: u8| {
+            json!({"device": {"protocol": "NVMe"}, "nvme_smart_health_information_log":
+                {"critical_warning": 0, "available_spare": spare, "available_spare_threshold": threshold, "percentage_used": 7}})
+        };
+        check(nvme(90, 10), Some(7), Some(90));
+        check(nvme(0, 10), Some(7), Some(0));
+        check(nvme(0, 0), Some(7), None);
+    }
+
+    #[test]
+    fn a_log_that_nobody_asked_for_is_not_absent() {
+        fn check(argv: Value, absent: bool, collected: bool) {
+            let drive = drive(json!({"smartctl": {"argv": argv, "exit_status": 0}}));
+            let found = (drive.ata_statistics.is_absent(), !drive.ata_statistics.is_not_collected());
+            assert_eq!(found, (absent, collected));
+            assert!(drive.pending_defects.is_absent() == absent && drive.phy_events.is_absent() == absent);
+        }
+        check(json!(["smartctl", "--json", "-x", "/dev/sda"]), true, true);
+        check(json!(["smartctl", "-jx", "-d", "sat", "/dev/sda"]), true, true);
+        check(json!(["smartctl", "--xall", "--json", "/dev/sda"]), true, true);
+        check(json!(["smartctl", "--json", "-a", "/dev/sda"]), false, false);
+        check(json!(null), true, true);
+    }
+
+    #[test]
+    fn power_modes() {
+        for (value, mode) in [
+            (0x00, Some(PowerMode::Standby)),
+            (0x81, Some(PowerMode::Idle)),
+            (0xff, Some(PowerMode::Active)),
+            (0x55, None),
+        ] {
+            let found = drive(json!({"power_mode": {"ata_value": value}}));
+            assert_eq!(found.power_mode.value().copied(), mode);
+        }
+    }
+}

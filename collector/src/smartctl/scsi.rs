@@ -38,9 +38,8 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
         None => json.missing(PENDING, "pending defects page", command_failed),
     };
     drive.scsi_background_defects = match json.at(SCAN) {
-        Some(page) => {
-            json.seen(numbered(page, "result_").filter_map(|(_, row)| scanned(row)).take(MOST_DEFECTS).collect())
-        }
+        Some(page) => json
+            .seen(numbered(page, "result_").filter_map(|(_, row)| scanned(row)).take(MOST_DEFECTS).collect()),
         None => json.missing(SCAN, "background scan page", command_failed),
     };
     drive.scsi = health(json);
@@ -70,7 +69,8 @@ fn scanned(row: &Value) -> Option<BackgroundDefect> {
     const MINUTES: u64 = 60;
     Some(BackgroundDefect {
         lba: number(row, "/lba")?,
-        at_power_on_hours: number(row, "/accumulated_power_on/minutes").map(|minutes| Hours(minutes / MINUTES)),
+        at_power_on_hours: number(row, "/accumulated_power_on/minutes")
+            .map(|minutes| Hours(minutes / MINUTES)),
         sense_key: small(row, "/sense_key/value")?,
         asc: small(row, "/asc")?,
         ascq: small(row, "/ascq")?,

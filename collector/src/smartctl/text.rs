@@ -106,11 +106,13 @@ fn is_report(head: &str) -> bool {
 
 impl Report {
     fn line(&mut self, line: &str) {
-        if let Some(numbers) = version(line) {
-            self.tree.put("smartctl/version", numbers);
+        // What begins a part or says how the call went begins with a capital; most lines are rows of numbers.
+        let first = line.trim_start().bytes().next().unwrap_or(b' ');
+        if (first.is_ascii_uppercase() || first == b'=') && (self.message(line) || self.heading(line)) {
             return;
         }
-        if self.message(line) || self.heading(line) {
+        if let Some(numbers) = version(line) {
+            self.tree.put("smartctl/version", numbers);
             return;
         }
         let used = match self.part {
@@ -143,7 +145,7 @@ impl Report {
         let said = line.trim();
         let severity = match () {
             () if said.starts_with("Device is in ") && said.contains(" mode") => "information",
-            () if said.contains("based on an Attribute check") => "warning",
+            () if said.starts_with("Warning: ") && said.contains("based on an Attribute check") => "warning",
             () if said.starts_with("Smartctl open device: ")
                 || said.starts_with("Read Device Identity failed")
                 || said.starts_with("A mandatory SMART command failed") =>
@@ -158,6 +160,9 @@ impl Report {
 
     /// A line that begins a part, or says that the drive does not keep it.
     fn heading(&mut self, line: &str) -> bool {
+        if line.starts_with(char::is_whitespace) {
+            return false;
+        }
         const UNSUPPORTED: [(&str, &str); 12] = [
             ("Device Statistics (GP", "ata_device_statistics"),
             ("Device Statistics (SMART", "ata_device_statistics"),
@@ -326,7 +331,9 @@ fn is_value(text: &str) -> bool {
 /// A number with thousands separators of any locale: `,` `.` `'`, a space or a no-break one. Ends at a word.
 fn digits(text: &str) -> Option<u128> {
     let end = text
-        .find(|c: char| !(c.is_ascii_digit() || [',', '.', '\'', '’', ' ', '\u{a0}', '\u{202f}'].contains(&c)))
+        .find(|c: char| {
+            !(c.is_ascii_digit() || [',', '.', '\'', '’', ' ', '\u{a0}', '\u{202f}'].contains(&c))
+        })
         .unwrap_or(text.len());
     let number: String = text.get(..end)?.chars().filter(char::is_ascii_digit).collect();
     number.parse().ok()

@@ -50,7 +50,11 @@ impl Comparison {
 
     /// Fails on a difference that is not in the table, and on a row of the table that no longer differs.
     pub fn finish(self, what: &str) {
-        println!("{what}: {} values equal, {} explained differences", self.equal, self.used.iter().sum::<usize>());
+        println!(
+            "{what}: {} values equal, {} explained differences",
+            self.equal,
+            self.used.iter().sum::<usize>()
+        );
         for (row, used) in self.table.iter().zip(&self.used) {
             println!("  {used} x {} {}: {} for {}: {}", row.file, row.field, row.ours, row.theirs, row.why);
         }

@@ -2,7 +2,9 @@
 //! and no panic when damaged.
 
 use assay_bundle::Observed;
-use assay_bundle::facts::drive::{AtaAttribute, Drive, Medium, Protocol, SelfTest, SelfTestOutcome, WhenFailed};
+use assay_bundle::facts::drive::{
+    AtaAttribute, Drive, Medium, Protocol, SelfTest, SelfTestOutcome, WhenFailed,
+};
 use assay_bundle::units::Rpm;
 use assay_collector::smartctl::{self, ParsedDrive};
 use serde_json::{Value, json};
@@ -243,14 +245,49 @@ const NO_NAME: &str = "";
 
 /// The attributes that they name, by id and by the names that they take for the same thing.
 const ATTRIBUTES: [(&str, &str, u8, &[&str]); 9] = [
-    ("realloc", "realloc_name", 5, &["Reallocated_Sector_Ct", "Retired_Block_Count", "Reallocate_NAND_Blk_Cnt"]),
-    ("spin_retry", "spin_retry_name", 10, &["Spin_Retry_Count", "Unknown_SSD_Attribute", "Unknown_JMF_Attribute"]),
+    (
+        "realloc",
+        "realloc_name",
+        5,
+        &["Reallocated_Sector_Ct", "Retired_Block_Count", "Reallocate_NAND_Blk_Cnt"],
+    ),
+    (
+        "spin_retry",
+        "spin_retry_name",
+        10,
+        &["Spin_Retry_Count", "Unknown_SSD_Attribute", "Unknown_JMF_Attribute"],
+    ),
     ("realloc_events", "realloc_events_name", 196, &["Reallocated_Event_Count"]),
-    ("pending", "pending_name", 197, &["Current_Pending_Sector", "Current_Pending_ECC_Cnt", "Pending_Sector_Count", "Total_Pending_Sectors"]),
+    (
+        "pending",
+        "pending_name",
+        197,
+        &[
+            "Current_Pending_Sector",
+            "Current_Pending_ECC_Cnt",
+            "Pending_Sector_Count",
+            "Total_Pending_Sectors",
+        ],
+    ),
     ("offline_unc", "offline_unc_name", 198, &["Offline_Uncorrectable", "Uncorrectable_Sector_Ct"]),
-    ("crc", "crc_name", 199, &["UDMA_CRC_Error_Count", "CRC_Error_Count", "SATA_CRC_Error_Count", "SATA_CRC_Error"]),
-    ("reported_uncorrect", "reported_uncorrect_name", 187, &["Reported_Uncorrect", "Uncorrectable_Error_Cnt"]),
-    ("end_to_end", "end_to_end_name", 184, &["End-to-End_Error", "Error_Correction_Count", "End-to-End_Error_Count"]),
+    (
+        "crc",
+        "crc_name",
+        199,
+        &["UDMA_CRC_Error_Count", "CRC_Error_Count", "SATA_CRC_Error_Count", "SATA_CRC_Error"],
+    ),
+    (
+        "reported_uncorrect",
+        "reported_uncorrect_name",
+        187,
+        &["Reported_Uncorrect", "Uncorrectable_Error_Cnt"],
+    ),
+    (
+        "end_to_end",
+        "end_to_end_name",
+        184,
+        &["End-to-End_Error", "Error_Correction_Count", "End-to-End_Error_Count"],
+    ),
     ("cmd_timeout_raw", NO_NAME, 188, &["Command_Timeout"]),
 ];
 
@@ -271,7 +308,9 @@ fn text_fields(parsed: &ParsedDrive) -> Vec<(&'static str, Value)> {
         })
     });
     let rotation = match (drive.medium.value(), drive.rotation_rpm.value()) {
-        (Some(Medium::Ssd), _) if drive.protocol.value() == Some(&Protocol::Ata) => json!("Solid State Device"),
+        (Some(Medium::Ssd), _) if drive.protocol.value() == Some(&Protocol::Ata) => {
+            json!("Solid State Device")
+        }
         (_, rpm) => json!(rpm.map(|rpm| format!("{} rpm", rpm.0))),
     };
     let ended = ended(drive);
@@ -330,18 +369,32 @@ fn in_range(drive: &Drive) {
 /// Mutations per parser in an ordinary run; each file of the corpus gets as many when the run is a full one.
 const MUTATIONS: usize = 1000;
 
-#[test]
-fn cut_and_damaged_files_say_nothing_else() {
+/// Files are independent of each other, so they are shared between two threads.
+fn cut_and_damage(name: &str) {
+    let Some(files) = corpus(name) else { return };
     let full = std::env::var_os("ASSAY_FULL").is_some_and(|value| value == "1");
-    for corpus_name in ["smartctl-json", "smartctl-text"] {
-        let Some(files) = corpus(corpus_name) else { continue };
-        let each = if full { MUTATIONS } else { MUTATIONS.div_ceil(files.len()) };
-        for (file, bytes, _) in &files {
-            let drive = |bytes: &[u8]| smartctl::parse(bytes, file).drive;
-            in_range(&drive(bytes));
-            hostile::cut(bytes, drive);
-            hostile::mutate(bytes, each, drive, in_range);
+    let each = if full { MUTATIONS } else { MUTATIONS.div_ceil(files.len()) };
+    std::thread::scope(|scope| {
+        for half in files.chunks(files.len().div_ceil(2)) {
+            scope.spawn(move || {
+                for (file, bytes, _) in half {
+                    let drive = |bytes: &[u8]| smartctl::parse(bytes, file).drive;
+                    in_range(&drive(bytes));
+                    hostile::cut(bytes, drive);
+                    hostile::mutate(bytes, each, drive, in_range);
+                }
+            });
         }
-        println!("{corpus_name}: {} files cut at 20 offsets and damaged {each} times", files.len());
-    }
+    });
+    println!("{name}: {} files, each cut at 20 offsets and damaged {each} times", files.len());
+}
+
+#[test]
+fn cut_and_damaged_json_says_nothing_else() {
+    cut_and_damage("smartctl-json");
+}
+
+#[test]
+fn cut_and_damaged_text_says_nothing_else() {
+    cut_and_damage("smartctl-text");
 }

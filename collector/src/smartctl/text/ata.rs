@@ -49,6 +49,7 @@ struct Row<'a> {
 }
 
 fn row(line: &str) -> Option<Row<'_>> {
+    line.trim_start().starts_with(|c: char| c.is_ascii_digit()).then_some(())?;
     let mut rest = line;
     let mut word = || {
         rest = rest.trim_start();
@@ -151,7 +152,9 @@ impl Report {
         match key {
             "Self-test execution status" => {
                 let status = value.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-                let Some(status) = status.and_then(|(code, _)| code.trim().parse::<u8>().ok()) else { return };
+                let Some(status) = status.and_then(|(code, _)| code.trim().parse::<u8>().ok()) else {
+                    return;
+                };
                 let words = match status >> 4 {
                     15 => format!("in progress, {}0% remaining", status & 15),
                     _ => String::new(),

@@ -80,7 +80,8 @@ impl Report {
         let listed = self.tree.get(&format!("{LOG}/table")).and_then(Value::as_array).map(Vec::len);
         match (words.as_slice(), listed) {
             ([index, lba, hours], Some(_)) if index.parse::<u64>().is_ok() => {
-                let row = json!({"lba": lba.parse::<u64>().ok(), "power_on_hours": hours.parse::<u64>().ok()});
+                let row =
+                    json!({"lba": lba.parse::<u64>().ok(), "power_on_hours": hours.parse::<u64>().ok()});
                 self.tree.push(&format!("{LOG}/table"), Some(row));
             }
             (["...", left_out, ..], Some(listed)) => {
@@ -104,8 +105,7 @@ impl Report {
         let [id, _, value, name @ ..] = words.as_slice() else { return self.end_of_rows(line) };
         let Some(id) = id.strip_prefix("0x").and_then(hex) else { return false };
         let Ok(count) = value.trim_end_matches('+').parse::<u64>() else { return false };
-        let row =
-            json!({"id": id, "name": name.join(" "), "value": count, "overflow": value.ends_with('+')});
+        let row = json!({"id": id, "name": name.join(" "), "value": count, "overflow": value.ends_with('+')});
         self.tree.push("sata_phy_event_counters/table", Some(row));
         true
     }
@@ -176,7 +176,10 @@ fn number(word: &str) -> Option<u64> {
 #[test]
 fn registers_and_what_stands_behind_them() {
     for (line, expected) in [
-        ("  40 -- 51 00 01 00 00 17 7d be 89 40 00  Error: UNC at LBA = 0x1 = 1", Some("Error: UNC at LBA = 0x1 = 1")),
+        (
+            "  40 -- 51 00 01 00 00 17 7d be 89 40 00  Error: UNC at LBA = 0x1 = 1",
+            Some("Error: UNC at LBA = 0x1 = 1"),
+        ),
         ("  40 51 08 e0 bd 71 40  Error: ICRC, ABRT", Some("Error: ICRC, ABRT")),
         ("  04 51 08 e0 bd 71 40", Some("")),
         ("  -- -- -- == -- == == == -- -- -- -- --", None),

@@ -72,7 +72,8 @@ impl Report {
     /// `Temperature Sensor 3: 39 Celsius`: a sensor that the drive does not have is left out, which is a gap.
     fn sensor(&mut self, key: &str, value: &str) -> bool {
         const PATH: &str = "nvme_smart_health_information_log/temperature_sensors";
-        let Some(index) = key.strip_prefix("Temperature Sensor ").and_then(|n| n.parse::<usize>().ok()) else {
+        let Some(index) = key.strip_prefix("Temperature Sensor ").and_then(|n| n.parse::<usize>().ok())
+        else {
             return false;
         };
         if !(1..=SENSORS).contains(&index) {

@@ -98,15 +98,18 @@ impl Report {
 
     /// Lines that are no `key: value`: the counters, which end with the first other line, and old power-on hours.
     pub(super) fn scsi_row(&mut self, line: &str) -> bool {
+        if self.tree.get("device/protocol").and_then(Value::as_str).is_some_and(|name| name != "SCSI") {
+            return false;
+        }
         if let Some((kind, rest)) = line.split_once(':') {
             let kind = ["read", "write", "verify"].into_iter().find(|known| *known == kind);
             let words: Vec<&str> = rest.split_ascii_whitespace().collect();
             // Fast, delayed, rewrites, corrected, invocations, gigabytes, uncorrected.
-            if let (Some(kind), [_, _, _, _, _, _, uncorrected]) = (kind, words.as_slice()) {
-                if let Ok(uncorrected) = uncorrected.parse() {
-                    self.scsi.counters.push((kind, uncorrected));
-                    return true;
-                }
+            if let (Some(kind), [_, _, _, _, _, _, uncorrected]) = (kind, words.as_slice())
+                && let Ok(uncorrected) = uncorrected.parse()
+            {
+                self.scsi.counters.push((kind, uncorrected));
+                return true;
             }
         }
         if self.pending_defect(line) {

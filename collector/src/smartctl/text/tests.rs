@@ -63,7 +63,8 @@ fn cut_and_damaged_reports_say_nothing_else() {
             seen(part.health_passed.is_seen(), part.health_passed == whole.health_passed);
             let uncorrected = |drive: &Drive| drive.scsi.value().and_then(|scsi| scsi.uncorrected_errors);
             seen(uncorrected(&part).is_some(), uncorrected(&part) == uncorrected(&whole));
-            let honest = |part: bool, whole: bool| assert!(!part || whole, "cut after {at} bytes: no absence");
+            let honest =
+                |part: bool, whole: bool| assert!(!part || whole, "cut after {at} bytes: no absence");
             honest(part.self_tests.is_absent(), whole.self_tests.is_absent());
             honest(part.pending_defects.is_absent(), whole.pending_defects.is_absent());
             honest(part.ata_statistics.is_absent(), whole.ata_statistics.is_absent());
@@ -77,7 +78,9 @@ fn cut_and_damaged_reports_say_nothing_else() {
 
 #[test]
 fn attribute_rows_of_all_ages() {
-    fn check(row: &str, expected: Option<(u8, Option<u8>, WhenFailed, bool, u64, Option<u64>)>) {
+    /// Id, value, when failed, predicts failure, raw, decoded.
+    type Short = (u8, Option<u8>, WhenFailed, bool, u64, Option<u64>);
+    fn check(row: &str, expected: Option<Short>) {
         let found = report(&format!("=== START OF READ SMART DATA SECTION ===\n{row}\n\n"));
         let rows = found.drive.ata_attributes.value().cloned().unwrap_or_default();
         let first = rows.first();
@@ -87,7 +90,8 @@ fn attribute_rows_of_all_ages() {
     use WhenFailed::{Never, Now, Past};
     let old = "  5 Reallocated_Sector_Ct   0x0033   100   099   010    Pre-fail  Always       -       8";
     check(old, Some((5, Some(100), Never, true, 8, Some(8))));
-    let failing = "  5 Reallocated_Sector_Ct   0x0033   001   001   010    Pre-fail  Always   FAILING_NOW 1975";
+    let failing =
+        "  5 Reallocated_Sector_Ct   0x0033   001   001   010    Pre-fail  Always   FAILING_NOW 1975";
     check(failing, Some((5, Some(1), Now, true, 1975, Some(1975))));
     let past = "190 Airflow_Temperature_Cel 0x0022   066   040   045    Old_age   Always   In_the_past 34 (Min/Max 20/60)";
     check(past, Some((190, Some(66), Past, false, 34, Some(34))));
@@ -131,7 +135,10 @@ fn temperature_is_of_the_table_then_of_sct() {
 #[test]
 fn health_by_its_line() {
     fn check(lines: &str, passed: Option<bool>, codes: Option<(u8, u8)>) {
-        let drive = report(&format!("Vendor:  EXAMPLE\nProduct: X\n=== START OF READ SMART DATA SECTION ===\n{lines}\n")).drive;
+        let drive = report(&format!(
+            "Vendor:  EXAMPLE\nProduct: X\n=== START OF READ SMART DATA SECTION ===\n{lines}\n"
+        ))
+        .drive;
         assert_eq!(drive.health_passed.value().copied(), passed, "{lines}");
         let found = drive.scsi.value().and_then(|scsi| scsi.asc.zip(scsi.ascq));
         assert_eq!(found, codes, "{lines}");
@@ -140,15 +147,28 @@ fn health_by_its_line() {
     check("SMART overall-health self-assessment test result: FAILED!", Some(false), None);
     check("SMART overall-health self-assessment test result: UNKNOWN!", None, None);
     check("SMART Health Status: OK", Some(true), None);
-    check("SMART Health Status: FAILURE PREDICTION THRESHOLD EXCEEDED [asc=5d, ascq=10]", Some(false), Some((0x5d, 0x10)));
-    check("SMART Health Status: FAILURE PREDICTION THRESHOLD EXCEEDED (FALSE) [asc=5d, ascq=ff]", Some(false), Some((0x5d, 0xff)));
-    check("SMART Health Status: WARNING - SPECIFIED TEMPERATURE EXCEEDED [asc=b, ascq=1]", Some(false), Some((0x0b, 1)));
+    check(
+        "SMART Health Status: FAILURE PREDICTION THRESHOLD EXCEEDED [asc=5d, ascq=10]",
+        Some(false),
+        Some((0x5d, 0x10)),
+    );
+    check(
+        "SMART Health Status: FAILURE PREDICTION THRESHOLD EXCEEDED (FALSE) [asc=5d, ascq=ff]",
+        Some(false),
+        Some((0x5d, 0xff)),
+    );
+    check(
+        "SMART Health Status: WARNING - SPECIFIED TEMPERATURE EXCEEDED [asc=b, ascq=1]",
+        Some(false),
+        Some((0x0b, 1)),
+    );
 }
 
 #[test]
 fn a_drive_that_does_not_answer_says_why() {
     let head = "smartctl 6.5 2016-05-07 r4318 [armv7l-linux] (local build)\n\n";
-    let asleep = report(&format!("{head}=== START OF INFORMATION SECTION ===\nDevice is in STANDBY mode, exit(2)\n"));
+    let asleep =
+        report(&format!("{head}=== START OF INFORMATION SECTION ===\nDevice is in STANDBY mode, exit(2)\n"));
     assert_eq!(asleep.answer, Answer::Asleep(PowerMode::Standby));
     assert_eq!(asleep.drive.health_passed, Observed::unreadable(ASLEEP));
     assert_eq!(asleep.smartctl_version.as_deref(), Some("6.5"));
@@ -159,7 +179,9 @@ fn a_drive_that_does_not_answer_says_why() {
     assert!(none.temperature_is_sentinel && none.is_poor());
     let failed = report(&format!("{head}Smartctl open device: /dev/sda failed: No such device\n"));
     assert!(matches!(&failed.answer, Answer::Unreadable(why) if why.contains("No such device")));
-    for (first, version) in [("smartctl version 5.38 [arm]", "5.38"), ("smartctl pre-7.5 2024-01-01 r5600", "7.5")] {
+    for (first, version) in
+        [("smartctl version 5.38 [arm]", "5.38"), ("smartctl pre-7.5 2024-01-01 r5600", "7.5")]
+    {
         let found = report(&format!("{first}\nDevice Model:     EXAMPLE\nSerial Number:    --\n"));
         assert_eq!(found.smartctl_version.as_deref(), Some(version));
         assert!(found.drive.model.is_seen() && !found.drive.serial.is_seen(), "an anonymised serial is none");
@@ -171,9 +193,12 @@ fn a_drive_that_does_not_answer_says_why() {
 fn logs_that_are_not_there() {
     let absent = "SMART overall-health self-assessment test result: PASSED\nDevice Model:  X\nPending Defects log (GP Log 0x0c) not supported\nDevice Statistics (GP/SMART Log 0x04) not supported\nSMART Self-test Log not supported\nSMART Error Log not supported\nSATA Phy Event Counters (GP Log 0x11) not supported\n";
     let drive = report(absent).drive;
-    assert!(drive.pending_defects.is_absent() && drive.ata_statistics.is_absent() && drive.phy_events.is_absent());
+    assert!(
+        drive.pending_defects.is_absent() && drive.ata_statistics.is_absent() && drive.phy_events.is_absent()
+    );
     assert!(drive.self_tests.is_absent() && drive.ata_error_count.is_absent());
-    let unknown = report("SMART overall-health self-assessment test result: PASSED\nDevice Model:  X\n").drive;
+    let unknown =
+        report("SMART overall-health self-assessment test result: PASSED\nDevice Model:  X\n").drive;
     assert!(unknown.pending_defects.why_not().is_some_and(|why| why.contains("the report holds no")));
     let empty = "Device Model:  X\nSMART overall-health self-assessment test result: PASSED\nSMART Error Log Version: 1\nNo Errors Logged\n\nSMART Self-test log structure revision number 1\nNo self-tests have been logged.  [To run self-tests, use: smartctl -t]\n\nPending Defects log (GP Log 0x0c)\nNo Defects Logged\n\n";
     let drive = report(empty).drive;

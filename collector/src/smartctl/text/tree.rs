@@ -24,10 +24,10 @@ impl Tree {
 
     /// Sets `a/b/c` where nothing stands yet. A `null` ("not supported") gives way to a value.
     pub(super) fn put(&mut self, path: &str, value: impl Into<Value>) {
-        if let Some(slot) = self.slot(path) {
-            if slot.is_null() {
-                *slot = value.into();
-            }
+        if let Some(slot) = self.slot(path)
+            && slot.is_null()
+        {
+            *slot = value.into();
         }
     }
 
