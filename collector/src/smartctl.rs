@@ -1,16 +1,22 @@
-//! What `smartctl --json` says of one drive, as facts.
+//! What `smartctl` says of one drive, as JSON or as text, as facts.
 //!
 //! [`parse`] is pure and total: any bytes give a [`ParsedDrive`], with every reading that is not there Unreadable,
-//! Absent or NotCollected. It reads the answer whatever the exit status was (bits 2 to 7 come with a full answer) and
+//! Absent or NotCollected. A text report is read into the keys that the JSON of the same drive has (`text`), so that
+//! there is one reading of what they mean. It reads the answer whatever the exit status was (bits 2 to 7 come with a full answer) and
 //! decides by the presence of keys, because `json_format_version` never changed between smartmontools 7.0 and 7.5
 //! while the keys did. It refuses to guess: no overall health is not a pass, 0 C is not a temperature, and packed raw
 //! values stay packed beside the text that smartctl's drive database makes of them.
 
 mod ata;
+mod ata_logs;
 mod common;
+mod decode;
 mod json;
 mod nvme;
+#[cfg(test)]
+mod samples;
 mod scsi;
+mod text;
 
 use assay_bundle::Observed;
 use assay_bundle::facts::drive::{Drive, PowerMode, Protocol};
@@ -80,10 +86,13 @@ impl ParsedDrive {
     }
 }
 
-/// Reads one answer; `place` is where the bytes stand below `raw/`.
+/// Reads one answer, JSON or text by its content; `place` is where the bytes stand below `raw/`.
 pub fn parse(bytes: &[u8], place: &str) -> ParsedDrive {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return nothing(format!("{place}: smartctl printed nothing"));
+    }
+    if let Some(report) = text::tree(bytes) {
+        return read(&Json::of_report(&report, place));
     }
     let root = match serde_json::from_slice::<Value>(bytes) {
         Ok(root) if root.is_object() => root,
@@ -150,11 +159,13 @@ fn read(json: &Json<'_>) -> ParsedDrive {
         }
         Answer::NoSmart(why) | Answer::Unreadable(why) => {
             common::health(json, &mut drive, temperature);
+            common::link(json, &mut drive);
             fill_missing(&mut drive, why);
         }
         Answer::Answered => {
             drive.power_mode = common::power_mode(json);
             common::health(json, &mut drive, temperature);
+            common::link(json, &mut drive);
             logs(json, &mut drive, exit.unwrap_or(0) & EXIT_COMMAND_FAILED != 0);
         }
     }
@@ -242,10 +253,11 @@ fn answer(json: &Json<'_>, drive: &Drive, messages: &[&str]) -> Answer {
 fn logs(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
     match drive.protocol.value() {
         Some(Protocol::Ata) => ata::read(json, drive, command_failed),
-        Some(Protocol::Nvme) => nvme::read(json, drive),
-        Some(Protocol::Scsi) => scsi::read(json, drive),
+        Some(Protocol::Nvme) => nvme::read(json, drive, command_failed),
+        Some(Protocol::Scsi) => scsi::read(json, drive, command_failed),
         None => {}
     }
+    common::wear(json, drive);
     fill_missing(drive, &format!("{}: smartctl's answer does not hold it", json.place()));
 }
 

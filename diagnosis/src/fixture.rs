@@ -113,6 +113,7 @@ pub(crate) fn attribute(id: u8, name: &str, raw: u64) -> AtaAttribute {
         when_failed: WhenFailed::Never,
         raw,
         raw_text: raw.to_string(),
+        decoded: Some(raw),
     }
 }
 

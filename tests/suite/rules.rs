@@ -241,6 +241,7 @@ fn attribute((id, name, raw, now): (u8, &'static str, u64, bool)) -> AtaAttribut
         when_failed: if now { WhenFailed::Now } else { WhenFailed::Never },
         raw,
         raw_text: raw.to_string(),
+        decoded: Some(raw),
     }
 }
 

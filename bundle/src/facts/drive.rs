@@ -3,7 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::observed::Observed;
-use crate::units::{Bytes, Celsius, Hours, Percent, Rpm};
+use crate::units::{Bytes, Celsius, Hours, MegabitsPerSecond, Percent, Rpm};
+
+mod logs;
+
+pub use logs::{
+    AtaError, AtaErrorKind, AtaStatistics, BackgroundDefect, Farm, NvmeMediaError, PendingDefect, PhyEvent,
+};
 
 /// The command set a drive speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,12 +90,35 @@ pub struct Drive {
     pub ata_attributes: Observed<Vec<AtaAttribute>>,
     /// ATA sectors waiting to be remapped, by the ACS-4 pending defects log (more exact than attribute 197).
     pub pending_defects: Observed<u64>,
+    /// Those sectors, as many as the log was read for (at most 256).
+    pub pending_defect_sectors: Observed<Vec<PendingDefect>>,
     /// Lifetime count of the ATA error log.
     pub ata_error_count: Observed<u64>,
+    /// The entries that the ATA error log still holds, newest first.
+    pub ata_errors: Observed<Vec<AtaError>>,
+    /// ATA device statistics.
+    pub ata_statistics: Observed<AtaStatistics>,
+    /// SATA phy event counters.
+    pub phy_events: Observed<Vec<PhyEvent>>,
+    /// Seagate's FARM log.
+    pub farm: Observed<Farm>,
+    /// Speed of the link to the drive as negotiated (`interface_speed.current`; SAS: the first phy).
+    pub link_speed: Observed<MegabitsPerSecond>,
+    /// Highest speed that the drive's link can do.
+    pub link_speed_max: Observed<MegabitsPerSecond>,
+    /// Endurance used, 0 to 255, by whatever the drive counts with: smartctl 7.5 `endurance_used`, ATA device
+    /// statistics page 7, NVMe percentage used, SCSI solid state media page.
+    pub endurance_used_percent: Observed<Percent>,
+    /// Spare capacity left, 0 to 100: smartctl 7.5 `spare_available`, NVMe available spare.
+    pub spare_available_percent: Observed<Percent>,
     /// NVMe health log.
     pub nvme: Observed<NvmeHealth>,
+    /// Media errors that the NVMe error information log still holds, newest first.
+    pub nvme_media_errors: Observed<Vec<NvmeMediaError>>,
     /// SCSI log pages.
     pub scsi: Observed<ScsiHealth>,
+    /// What a SAS drive's background medium scan found (at most 256).
+    pub scsi_background_defects: Observed<Vec<BackgroundDefect>>,
     /// Self-tests, newest first.
     pub self_tests: Observed<Vec<SelfTest>>,
     /// `smartctl`'s exit status bits (smartctl(8), EXIT STATUS), where it was used.
@@ -97,10 +126,11 @@ pub struct Drive {
 }
 
 /// When an ATA attribute was at or below its threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenFailed {
     /// It never was.
+    #[default]
     Never,
     /// It is now.
     Now,
@@ -109,13 +139,13 @@ pub enum WhenFailed {
 }
 
 /// One row of the ATA attribute table. Judge by id *and* name: makers reuse ids (hardware.md 1.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AtaAttribute {
     /// Attribute id, 1 to 255.
     pub id: u8,
     /// Name that the reader's drive database gives it.
     pub name: String,
-    /// Normalised value, 1 to 253, higher is better; `None` where the drive gives none.
+    /// Normalised value, by the standard 1 to 253, higher is better; `None` where the drive gives none.
     pub value: Option<u8>,
     /// Lowest normalised value so far.
     pub worst: Option<u8>,
@@ -125,10 +155,16 @@ pub struct AtaAttribute {
     pub prefailure: bool,
     /// When it was at or below its threshold.
     pub when_failed: WhenFailed,
-    /// Raw value as a 48-bit number; may be several numbers packed.
+    /// Raw value as a 48-bit number; may be several numbers packed. From a text report that prints only a part of
+    /// the packed numbers, the part that is printed first.
     pub raw: u64,
     /// Raw value as the reader's drive database decodes it.
     pub raw_text: String,
+    /// The one number that `raw` means, when it is known: a count, hours, degrees Celsius. 94490722326 of attribute
+    /// 188 is 22 commands; Seagate's 1 and 7 are the errors without the operations beside them. `None` when the
+    /// packing is not known.
+    #[serde(default)]
+    pub decoded: Option<u64>,
 }
 
 /// The NVMe SMART / Health Information log (NVMe base specification, log page 02h).
@@ -153,6 +189,22 @@ pub struct NvmeHealth {
     pub warning_temperature_minutes: Option<u64>,
     /// Minutes above the critical temperature.
     pub critical_temperature_minutes: Option<u64>,
+    /// Units of 1000 x 512 bytes read.
+    pub data_units_read: Option<u128>,
+    /// Units of 1000 x 512 bytes written.
+    pub data_units_written: Option<u128>,
+    /// Read commands.
+    pub host_reads: Option<u128>,
+    /// Write commands.
+    pub host_writes: Option<u128>,
+    /// Minutes that the controller was busy with commands.
+    pub controller_busy_minutes: Option<u128>,
+    /// Temperature sensors 1 to 8 of the log; `None` for one that the drive does not have.
+    pub temperature_sensors_c: Vec<Option<Celsius>>,
+    /// Composite temperature at which the drive warns (identify controller, WCTEMP).
+    pub warning_temperature_c: Option<Celsius>,
+    /// Composite temperature at which it may stop (identify controller, CCTEMP).
+    pub critical_temperature_c: Option<Celsius>,
 }
 
 /// What a SAS drive's log pages say.
@@ -167,6 +219,26 @@ pub struct ScsiHealth {
     pub grown_defects: Option<u64>,
     /// Read, write and verify errors that could not be corrected.
     pub uncorrected_errors: Option<u64>,
+    /// Of these, reads.
+    pub uncorrected_read_errors: Option<u64>,
+    /// Of these, writes.
+    pub uncorrected_write_errors: Option<u64>,
+    /// Of these, verifies.
+    pub uncorrected_verify_errors: Option<u64>,
+    /// Errors that are not of the medium (bus, cable, firmware).
+    pub non_medium_errors: Option<u64>,
+    /// Spin-ups so far.
+    pub start_stop_cycles: Option<u64>,
+    /// Spin-ups that the maker specifies.
+    pub start_stop_cycles_specified: Option<u64>,
+    /// Head unloads so far.
+    pub load_unload_cycles: Option<u64>,
+    /// Head unloads that the maker specifies.
+    pub load_unload_cycles_specified: Option<u64>,
+    /// Endurance used, 0 to 255 (solid state media page).
+    pub percentage_used: Option<Percent>,
+    /// Background medium scans that were completed.
+    pub background_medium_scans: Option<u64>,
 }
 
 /// Outcome of a self-test. The groups are the ATA status nibble's (hardware.md 1.1); NVMe and SCSI map onto them.

@@ -1,58 +1,47 @@
-//! The ATA part of smartctl's answer: attributes, error log, self-test log, pending defects.
+//! The ATA part of smartctl's answer: attributes and self-tests; the other logs are in `ata_logs`.
 
 use assay_bundle::Observed;
 use assay_bundle::facts::drive::{AtaAttribute, Drive, SelfTest, SelfTestOutcome, WhenFailed};
 use assay_bundle::units::Hours;
 use serde_json::Value;
 
-use super::json::{Json, small};
-
-/// A log that the answer does not hold is one that the drive does not keep, unless a command to it failed.
-fn missing_log<T>(json: &Json<'_>, log: &str, command_failed: bool) -> Observed<T> {
-    if command_failed {
-        Observed::unreadable(format!(
-            "{}: no {log}, and smartctl says that a command to the drive failed",
-            json.place()
-        ))
-    } else {
-        Observed::Absent
-    }
-}
+use super::json::{Json, number, small, words};
+use super::{ata_logs, decode};
 
 pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
     drive.nvme = Observed::Absent;
+    drive.nvme_media_errors = Observed::Absent;
     drive.scsi = Observed::Absent;
+    drive.scsi_background_defects = Observed::Absent;
+    let model = drive.model.value().cloned().unwrap_or_default();
     drive.ata_attributes = match json.array("/ata_smart_attributes/table") {
-        Some(rows) => json.seen(rows.iter().filter_map(attribute).collect()),
-        None => missing_log(json, "attribute table", command_failed),
+        Some(rows) => json.seen(rows.iter().filter_map(|row| attribute(row, &model)).collect()),
+        None => json.missing("/ata_smart_attributes", "attribute table", command_failed),
     };
-    drive.pending_defects = json
-        .unsigned("/ata_pending_defects_log/count")
-        .map_or_else(|| missing_log(json, "pending defects log", command_failed), |count| json.seen(count));
-    drive.ata_error_count = json
-        .unsigned("/ata_smart_error_log/extended/count")
-        .or_else(|| json.unsigned("/ata_smart_error_log/summary/count"))
-        .map_or_else(|| missing_log(json, "error log", command_failed), |count| json.seen(count));
     drive.self_tests = self_tests(json, command_failed);
+    ata_logs::read(json, drive, command_failed);
 }
 
 /// A row without an id is not a row; `value`, `worst` and `thresh` may each be missing.
-fn attribute(row: &Value) -> Option<AtaAttribute> {
+fn attribute(row: &Value, model: &str) -> Option<AtaAttribute> {
     let when_failed = match row.pointer("/when_failed").and_then(Value::as_str) {
         Some("now") => WhenFailed::Now,
         Some("past") => WhenFailed::Past,
         _ => WhenFailed::Never,
     };
+    let id = small(row, "/id").filter(|id| *id > 0)?;
+    let (name, raw, raw_text) = (words(row, "/name"), number(row, "/raw/value")?, words(row, "/raw/string"));
     Some(AtaAttribute {
-        id: small(row, "/id").filter(|id| *id > 0)?,
-        name: row.pointer("/name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        id,
         value: small(row, "/value"),
         worst: small(row, "/worst"),
         threshold: small(row, "/thresh"),
         prefailure: row.pointer("/flags/prefailure").and_then(Value::as_bool).unwrap_or(false),
         when_failed,
-        raw: row.pointer("/raw/value").and_then(Value::as_u64)?,
-        raw_text: row.pointer("/raw/string").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        decoded: decode::decoded(id, &name, model, raw, &raw_text),
+        name,
+        raw,
+        raw_text,
     })
 }
 
@@ -67,18 +56,28 @@ fn outcome(status: u8) -> SelfTestOutcome {
 }
 
 fn self_tests(json: &Json<'_>, command_failed: bool) -> Observed<Vec<SelfTest>> {
-    let logs = ["/ata_smart_self_test_log/extended", "/ata_smart_self_test_log/standard"];
-    let log = logs.iter().find(|log| json.at(log).is_some());
+    const LOG: &str = "/ata_smart_self_test_log";
+    let status = json.at("/ata_smart_data/self_test/status").and_then(|status| small(status, "/value"));
     let running = running(json);
-    let Some(log) = log else {
+    let Some(log) = ["extended", "standard"].iter().find_map(|kind| json.at(&format!("{LOG}/{kind}"))) else {
         return match running {
             Some(test) => json.seen(vec![test]),
-            None => missing_log(json, "self-test log", command_failed),
+            None => json.missing(LOG, "self-test log", command_failed),
         };
     };
     // An empty log has a count of 0 and no table.
-    let rows = json.array(&format!("{log}/table")).unwrap_or_default();
-    json.seen(running.into_iter().chain(rows.iter().filter_map(logged)).collect())
+    let rows = log.pointer("/table").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut tests: Vec<SelfTest> = rows.iter().filter_map(logged).collect();
+    // The test that runs now stands in the drive's status; its row in the log, where there is one, is the same test.
+    // A row that says "in progress" while the status does not was ended by a loss of power.
+    if running.is_some() && tests.first().is_some_and(|test| test.outcome == SelfTestOutcome::Running) {
+        tests.remove(0);
+    }
+    let stale = usize::from(status.is_none());
+    for test in tests.iter_mut().skip(stale).filter(|test| test.outcome == SelfTestOutcome::Running) {
+        test.outcome = SelfTestOutcome::NotCompleted;
+    }
+    json.seen(running.into_iter().chain(tests).collect())
 }
 
 /// A test that runs now stands in the drive's own status, not in the log.
@@ -88,7 +87,7 @@ fn running(json: &Json<'_>) -> Option<SelfTest> {
     (outcome(value) == SelfTestOutcome::Running).then(|| SelfTest {
         kind: "running now".to_owned(),
         outcome: SelfTestOutcome::Running,
-        text: status.pointer("/string").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        text: words(status, "/string"),
         at_power_on_hours: None,
         first_error_lba: None,
     })
@@ -97,11 +96,11 @@ fn running(json: &Json<'_>) -> Option<SelfTest> {
 fn logged(row: &Value) -> Option<SelfTest> {
     let status = small(row, "/status/value")?;
     Some(SelfTest {
-        kind: row.pointer("/type/string").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        kind: words(row, "/type/string"),
         outcome: outcome(status),
-        text: row.pointer("/status/string").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        at_power_on_hours: row.pointer("/lifetime_hours").and_then(Value::as_u64).map(Hours),
-        first_error_lba: row.pointer("/lba").and_then(Value::as_u64),
+        text: words(row, "/status/string"),
+        at_power_on_hours: number(row, "/lifetime_hours").map(Hours),
+        first_error_lba: number(row, "/lba"),
     })
 }
 

@@ -1,4 +1,8 @@
-//! Looking into a JSON tree that a stranger wrote: every key may be missing and every type may be wrong.
+//! Looking into a tree that a stranger wrote: every key may be missing and every type may be wrong.
+//!
+//! The tree is smartctl's JSON, or a text report read into the same keys. The two differ in what a missing key means:
+//! smartctl's JSON is complete, while a report may have been asked for less, or its end may be missing; there only a
+//! `null`, which stands for the line "not supported", says that the drive does not keep a log.
 
 use assay_bundle::Observed;
 use serde_json::Value;
@@ -8,11 +12,17 @@ use serde_json::Value;
 pub(super) struct Json<'a> {
     root: &'a Value,
     place: &'a str,
+    report: bool,
 }
 
 impl<'a> Json<'a> {
     pub(super) fn new(root: &'a Value, place: &'a str) -> Self {
-        Self { root, place }
+        Self { root, place, report: false }
+    }
+
+    /// The tree of a text report.
+    pub(super) fn of_report(root: &'a Value, place: &'a str) -> Self {
+        Self { root, place, report: true }
     }
 
     /// The place below `raw/`.
@@ -37,6 +47,11 @@ impl<'a> Json<'a> {
         self.at(pointer)?.as_u64()
     }
 
+    /// A number of one byte.
+    pub(super) fn byte(&self, pointer: &str) -> Option<u8> {
+        self.unsigned(pointer).and_then(|number| u8::try_from(number).ok())
+    }
+
     /// A counter of up to 128 bits: past 2^53 smartctl adds a sibling `KEY_s` with the exact digits, and past 2^64
     /// the number itself no longer fits a JSON integer.
     pub(super) fn counter(&self, pointer: &str) -> Option<u128> {
@@ -53,9 +68,55 @@ impl<'a> Json<'a> {
     pub(super) fn maybe<T>(&self, value: Option<T>) -> Observed<T> {
         value.map_or(Observed::NotCollected, |value| self.seen(value))
     }
+
+    /// What it means that the log at this pointer is not there: the drive does not keep it, unless a command to the
+    /// drive failed or the text of a report does not say so.
+    pub(super) fn missing<T>(&self, pointer: &str, log: &str, command_failed: bool) -> Observed<T> {
+        if self.report {
+            return match self.root.pointer(pointer) {
+                Some(Value::Null) => Observed::Absent,
+                _ => Observed::unreadable(format!("{}: the report holds no {log}", self.place)),
+            };
+        }
+        if command_failed {
+            return Observed::unreadable(format!(
+                "{}: no {log}, and smartctl says that a command to the drive failed",
+                self.place
+            ));
+        }
+        Observed::Absent
+    }
+
+    /// The same for a log that smartctl prints only when it is asked for everything (`-x`), or for it by its name.
+    pub(super) fn missing_extra<T>(&self, pointer: &str, log: &str, command_failed: bool) -> Observed<T> {
+        if self.was_asked_for_everything() {
+            self.missing(pointer, log, command_failed)
+        } else {
+            Observed::NotCollected
+        }
+    }
+
+    /// smartctl repeats its command line; where it does not, it is taken to be ours, which asks for everything.
+    fn was_asked_for_everything(&self) -> bool {
+        self.array("/smartctl/argv").is_none_or(|words| {
+            words.iter().filter_map(Value::as_str).any(|word| {
+                word == "--xall" || (word.starts_with('-') && !word.starts_with("--") && word.contains('x'))
+            })
+        })
+    }
 }
 
 /// A small number inside one element of an array.
 pub(super) fn small(value: &Value, pointer: &str) -> Option<u8> {
-    value.pointer(pointer)?.as_u64().and_then(|number| u8::try_from(number).ok())
+    number(value, pointer).and_then(|number| u8::try_from(number).ok())
+}
+
+/// A number inside one element of an array.
+pub(super) fn number(value: &Value, pointer: &str) -> Option<u64> {
+    value.pointer(pointer)?.as_u64()
+}
+
+/// A text inside one element of an array; empty when it is not there.
+pub(super) fn words(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -1,49 +1,118 @@
 //! The SCSI part of smartctl's answer: informational exceptions, defect lists, error counters, self-tests.
 
 use assay_bundle::Observed;
-use assay_bundle::facts::drive::{Drive, ScsiHealth, SelfTest, SelfTestOutcome};
-use assay_bundle::units::Hours;
+use assay_bundle::facts::drive::{
+    BackgroundDefect, Drive, PendingDefect, ScsiHealth, SelfTest, SelfTestOutcome,
+};
+use assay_bundle::units::{Hours, Percent};
 use serde_json::Value;
 
-use super::json::{Json, small};
+use super::ata_logs::MOST_DEFECTS;
+use super::json::{Json, number, small, words};
 
 /// The results page holds at most 20 tests, newest first (SPC-4, 7.3.20).
 const MOST_SELF_TESTS: usize = 20;
+/// Reassign status "the host must write or reassign the block" (SBC-4, background scan results page).
+const NEEDS_REASSIGNMENT: u8 = 1;
 
-pub(super) fn read(json: &Json<'_>, drive: &mut Drive) {
+pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
+    // A drive without one of these pages has no key; one whose page is empty cannot be told from it.
+    const PENDING: &str = "/scsi_pending_defects";
+    const SCAN: &str = "/scsi_background_scan";
     drive.ata_attributes = Observed::Absent;
     drive.ata_error_count = Observed::Absent;
+    drive.ata_errors = Observed::Absent;
+    drive.ata_statistics = Observed::Absent;
+    drive.phy_events = Observed::Absent;
+    drive.farm = Observed::Absent;
     drive.nvme = Observed::Absent;
-    drive.pending_defects =
-        json.unsigned("/scsi_pending_defects/count").map_or(Observed::Absent, |count| json.seen(count));
+    drive.nvme_media_errors = Observed::Absent;
+    drive.pending_defects = json.unsigned(&format!("{PENDING}/count")).map_or_else(
+        || json.missing(PENDING, "pending defects page", command_failed),
+        |count| json.seen(count),
+    );
+    drive.pending_defect_sectors = match json.at(PENDING) {
+        Some(page) => {
+            json.seen(numbered(page, "").map_while(|(_, row)| defect(row)).take(MOST_DEFECTS).collect())
+        }
+        None => json.missing(PENDING, "pending defects page", command_failed),
+    };
+    drive.scsi_background_defects = match json.at(SCAN) {
+        Some(page) => json
+            .seen(numbered(page, "result_").filter_map(|(_, row)| scanned(row)).take(MOST_DEFECTS).collect()),
+        None => json.missing(SCAN, "background scan page", command_failed),
+    };
     drive.scsi = health(json);
-    drive.self_tests = self_tests(json);
+    drive.self_tests = self_tests(json, command_failed);
+}
+
+/// The rows `PREFIX1`, `PREFIX2` … in their order, whatever the order of the keys; gaps are passed over.
+fn numbered<'a>(page: &'a Value, prefix: &str) -> impl Iterator<Item = (u32, &'a Value)> + use<'a> {
+    let mut rows: Vec<(u32, &Value)> = page
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, row)| Some((key.strip_prefix(prefix)?.parse().ok()?, row)))
+        .collect();
+    rows.sort_by_key(|(index, _)| *index);
+    rows.into_iter()
+}
+
+fn defect(row: &Value) -> Option<PendingDefect> {
+    Some(PendingDefect {
+        lba: number(row, "/LBA").or_else(|| number(row, "/lba"))?,
+        at_power_on_hours: number(row, "/accum_power_on_hours").map(Hours),
+    })
+}
+
+fn scanned(row: &Value) -> Option<BackgroundDefect> {
+    const MINUTES: u64 = 60;
+    Some(BackgroundDefect {
+        lba: number(row, "/lba")?,
+        at_power_on_hours: number(row, "/accumulated_power_on/minutes")
+            .map(|minutes| Hours(minutes / MINUTES)),
+        sense_key: small(row, "/sense_key/value")?,
+        asc: small(row, "/asc")?,
+        ascq: small(row, "/ascq")?,
+        needs_reassignment: small(row, "/reassign_status/value") == Some(NEEDS_REASSIGNMENT),
+    })
 }
 
 fn health(json: &Json<'_>) -> Observed<ScsiHealth> {
-    let code = |key| json.unsigned(key).and_then(|number| u8::try_from(number).ok());
-    let uncorrected: Vec<u64> = ["read", "write", "verify"]
-        .iter()
-        .filter_map(|kind| json.unsigned(&format!("/scsi_error_counter_log/{kind}/total_uncorrected_errors")))
-        .collect();
+    let uncorrected =
+        |kind: &str| json.unsigned(&format!("/scsi_error_counter_log/{kind}/total_uncorrected_errors"));
+    let kinds = [uncorrected("read"), uncorrected("write"), uncorrected("verify")];
+    let cycles = |key: &str| json.unsigned(&format!("/scsi_start_stop_cycle_counter/{key}"));
     let health = ScsiHealth {
-        asc: code("/smart_status/scsi/asc"),
-        ascq: code("/smart_status/scsi/ascq"),
+        asc: json.byte("/smart_status/scsi/asc"),
+        ascq: json.byte("/smart_status/scsi/ascq"),
         grown_defects: json.unsigned("/scsi_grown_defect_list"),
-        uncorrected_errors: (!uncorrected.is_empty())
-            .then(|| uncorrected.iter().fold(0_u64, |sum, one| sum.saturating_add(*one))),
+        uncorrected_errors: kinds.iter().flatten().copied().reduce(u64::saturating_add),
+        uncorrected_read_errors: kinds[0],
+        uncorrected_write_errors: kinds[1],
+        uncorrected_verify_errors: kinds[2],
+        non_medium_errors: json.unsigned("/scsi_non_medium_error_count"),
+        start_stop_cycles: cycles("accumulated_start_stop_cycles"),
+        start_stop_cycles_specified: cycles("specified_cycle_count_over_device_lifetime"),
+        load_unload_cycles: cycles("accumulated_load_unload_cycles"),
+        load_unload_cycles_specified: cycles("specified_load_unload_count_over_device_lifetime"),
+        percentage_used: json.byte("/scsi_percentage_used_endurance_indicator").map(Percent),
+        background_medium_scans: json.unsigned("/scsi_background_scan/status/number_medium_scans_performed"),
     };
     if health == ScsiHealth::default() { Observed::NotCollected } else { json.seen(health) }
 }
 
 /// `scsi_self_test_0` is the newest. A drive that keeps no results page, or never ran a test, has no such key; the
 /// two cannot be told apart, so neither is called an empty log.
-fn self_tests(json: &Json<'_>) -> Observed<Vec<SelfTest>> {
+fn self_tests(json: &Json<'_>, command_failed: bool) -> Observed<Vec<SelfTest>> {
     let tests: Vec<SelfTest> = (0..MOST_SELF_TESTS)
         .map_while(|index| json.at(&format!("/scsi_self_test_{index}")))
         .filter_map(logged)
         .collect();
-    if tests.is_empty() { Observed::Absent } else { json.seen(tests) }
+    if tests.is_empty() {
+        return json.missing("/scsi_self_test_0", "self-test results page", command_failed);
+    }
+    json.seen(tests)
 }
 
 /// Result values of SPC-4: 0 completed, 1 and 2 aborted, 3 unknown error, 4 to 7 failed, 15 in progress.
@@ -54,15 +123,14 @@ fn logged(row: &Value) -> Option<SelfTest> {
         15 => SelfTestOutcome::Running,
         _ => SelfTestOutcome::NotCompleted,
     };
-    let text = |pointer| row.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let lba = ["/lba_first_failure/value", "/lba_first_failure"]
         .iter()
         .find_map(|pointer| row.pointer(pointer).and_then(Value::as_u64));
     Some(SelfTest {
-        kind: text("/code/string"),
+        kind: words(row, "/code/string"),
         outcome,
-        text: text("/result/string"),
-        at_power_on_hours: row.pointer("/power_on_time/hours").and_then(Value::as_u64).map(Hours),
+        text: words(row, "/result/string"),
+        at_power_on_hours: number(row, "/power_on_time/hours").map(Hours),
         first_error_lba: lba,
     })
 }
