@@ -6,6 +6,8 @@
 pub enum QtsCommand {
     /// `get_hwsn`: the serial number of the unit.
     Hwsn,
+    /// `qcli_storage -d`: one line a disk, with its enclosure, port and device node.
+    QcliDisks,
 }
 
 impl QtsCommand {
@@ -13,6 +15,7 @@ impl QtsCommand {
     pub fn tool(&self) -> &'static str {
         match self {
             Self::Hwsn => "get_hwsn",
+            Self::QcliDisks => "qcli_storage",
         }
     }
 
@@ -20,6 +23,7 @@ impl QtsCommand {
     pub fn argv(&self) -> Vec<String> {
         let words: &[&str] = match self {
             Self::Hwsn => &[],
+            Self::QcliDisks => &["-d"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -28,6 +32,7 @@ impl QtsCommand {
     pub fn slug(&self) -> String {
         match self {
             Self::Hwsn => "get_hwsn".to_owned(),
+            Self::QcliDisks => "qcli_storage.d".to_owned(),
         }
     }
 }
@@ -35,5 +40,5 @@ impl QtsCommand {
 /// Every command (one of each shape where it takes a number) with its whole line.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<(QtsCommand, &'static str)> {
-    vec![(QtsCommand::Hwsn, "get_hwsn")]
+    vec![(QtsCommand::Hwsn, "get_hwsn"), (QtsCommand::QcliDisks, "qcli_storage -d")]
 }
