@@ -128,7 +128,11 @@ impl Known {
         found.notes.iter().for_each(|note| door.note(note));
         let by_map = self.bays.row(found.row).map(bays::by_map).unwrap_or_default();
         let drive = filled(placed(answer, &found.bay), by_map);
-        let drive = filled(filled(drive, self.cached(&found.bay)), system);
+        let cached = self.cached(&found.bay);
+        if let Observed::Unreadable { why } = &cached.qts_health {
+            door.note(why);
+        }
+        let drive = filled(filled(drive, cached), system);
         (Drive { device: target.node.name().to_owned(), ..drive }, found.row)
     }
 
@@ -161,15 +165,15 @@ impl Known {
 
     fn silent(&self, door: &Door<'_>, row: &MappedDrive, device: Option<&str>, why: Option<&str>) -> Drive {
         let bay = row.bay.map_or(Observed::Absent, |bay| Observed::seen((row.enclosure, bay), &*row.place));
-        let name = label(&bay, device.unwrap_or("no device"));
+        let name = label(&bay, "a drive");
         let why = why.map_or_else(
             || {
                 format!(
-                    "{}: {name} has a drive, and the kernel lists none for it: it does not answer, or was just taken out",
+                    "{}: it has {name}, and the kernel lists none for it: it does not answer, or was just taken out",
                     row.place
                 )
             },
-            |why| format!("{}: {name} has a drive, and the disks could not be listed: {why}", row.place),
+            |why| format!("{}: it has {name}, and the disks could not be listed: {why}", row.place),
         );
         door.note(&why);
         let drive = filled(placed(smartctl::nothing(why).drive, &bay), bays::by_map(row));
@@ -178,11 +182,11 @@ impl Known {
     }
 }
 
-/// `bay 3 (sda)`, `enclosure 32 bay 1 (sdk)`, or the device alone.
+/// `sda in bay 3`, `sdk in bay 1 of enclosure 32`, or the device alone.
 fn label(bay: &Observed<(u32, u32)>, device: &str) -> String {
     match bay.value() {
-        Some((0, bay)) => format!("bay {bay} ({device})"),
-        Some((enclosure, bay)) => format!("enclosure {enclosure} bay {bay} ({device})"),
+        Some((0, bay)) => format!("{device} in bay {bay}"),
+        Some((enclosure, bay)) => format!("{device} in bay {bay} of enclosure {enclosure}"),
         None => device.to_owned(),
     }
 }

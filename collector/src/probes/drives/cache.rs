@@ -53,9 +53,6 @@ pub(super) async fn collect(door: &Door<'_>) -> BTreeMap<(u32, u32), Drive> {
                     ));
                 }
                 let drive = readings(&fetched.bytes, &fetched.place, fetched.manner);
-                if let Observed::Unreadable { why } = &drive.qts_health {
-                    door.note(why);
-                }
                 all.insert(bay, drive);
             }
             Err(missing) => {

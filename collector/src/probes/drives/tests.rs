@@ -349,7 +349,7 @@ fn the_wait_names_the_bay() {
     );
     let said: std::collections::BTreeSet<_> =
         said.into_inner().expect("one thread").into_iter().flatten().collect();
-    assert_eq!(said.into_iter().collect::<Vec<_>>(), ["bay 3 (sda)", "enclosure 32 bay 3 (sdb)", "sdc"]);
+    assert_eq!(said.into_iter().collect::<Vec<_>>(), ["sda in bay 3", "sdb in bay 3 of enclosure 32", "sdc"]);
 }
 
 #[test]
