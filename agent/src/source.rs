@@ -23,13 +23,16 @@ const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
 /// What that question does not look at.
-const HIDDEN: [&str; 6] = [
+const HIDDEN: [&str; 9] = [
+    "/dev/qzfs",
+    "/etc/enclosure_",
     "/sys/block",
     "/sys/class/block",
     "/sys/class/hwmon",
     "/sys/class/nvme",
     "/sys/devices/system/edac",
     "/proc/mdstat",
+    "/tmp/smart",
 ];
 
 /// This machine, or the recording at `recorded`.

@@ -37,6 +37,8 @@ pub struct Facts {
     pub block_devices: Observed<Vec<block::BlockDevice>>,
     /// Physical drives and what they say of themselves.
     pub drives: Observed<Vec<drive::Drive>>,
+    /// Drives that QTS remembers to have left a bay.
+    pub departed_drives: Observed<Vec<drive::DepartedDrive>>,
     /// Linux software RAID arrays.
     pub md_arrays: Observed<Vec<md::MdArray>>,
     /// Fans with a tachometer.

@@ -34,6 +34,13 @@ pub enum Command {
         /// How to talk to it.
         kind: SmartctlKind,
     },
+    /// The same as text, for smartctl before 7.0: it has no JSON, and takes no exit status for a sleeping disk.
+    SmartctlText {
+        /// The disk.
+        device: DeviceNode,
+        /// How to talk to it.
+        kind: SmartctlKind,
+    },
     /// A read-only command of QTS and QuTS hero.
     Qts(QtsCommand),
     /// A command that reads sensors by other means than the kernel's.
@@ -92,7 +99,7 @@ impl Command {
     /// The program's file name.
     pub fn tool(&self) -> &'static str {
         match self {
-            Self::SmartctlVersion | Self::Smartctl { .. } => "smartctl",
+            Self::SmartctlVersion | Self::Smartctl { .. } | Self::SmartctlText { .. } => "smartctl",
             Self::Qts(command) => command.tool(),
             Self::Sensors(command) => command.tool(),
             Self::Storage(command) => command.tool(),
@@ -103,8 +110,11 @@ impl Command {
     pub fn argv(&self) -> Vec<String> {
         let argv = match self {
             Self::SmartctlVersion => vec!["--version"],
-            Self::Smartctl { device, kind } => {
-                let mut argv = vec!["--json=c", "-n", "standby,3", "-x"];
+            Self::Smartctl { device, kind } | Self::SmartctlText { device, kind } => {
+                let mut argv = match self {
+                    Self::Smartctl { .. } => vec!["--json=c", "-n", "standby,3", "-x"],
+                    _ => vec!["-n", "standby", "-x"],
+                };
                 if let Some(device_type) = kind.device_type() {
                     argv.extend(["-d", device_type]);
                 }
@@ -123,6 +133,9 @@ impl Command {
         match self {
             Self::SmartctlVersion => "smartctl.version".to_owned(),
             Self::Smartctl { device, kind } => format!("smartctl.{}.{}", kind.slug(), device.name()),
+            Self::SmartctlText { device, kind } => {
+                format!("smartctl.text.{}.{}", kind.slug(), device.name())
+            }
             Self::Qts(command) => command.slug(),
             Self::Sensors(command) => command.slug(),
             Self::Storage(command) => command.slug(),
@@ -133,7 +146,7 @@ impl Command {
     pub fn device(&self) -> Option<&str> {
         match self {
             Self::SmartctlVersion => None,
-            Self::Smartctl { device, .. } => Some(device.path()),
+            Self::Smartctl { device, .. } | Self::SmartctlText { device, .. } => Some(device.path()),
             // They ask a daemon, a controller or the kernel; the tool's own name stands for them.
             Self::Qts(_) | Self::Sensors(_) | Self::Storage(_) => None,
         }
@@ -200,6 +213,7 @@ mod tests {
         let mut all = vec![Command::SmartctlVersion];
         for device in nodes {
             all.extend(SmartctlKind::ALL.map(|kind| Command::Smartctl { device: device.clone(), kind }));
+            all.extend(SmartctlKind::ALL.map(|kind| Command::SmartctlText { device: device.clone(), kind }));
         }
         all.extend(qts::samples().into_iter().map(|(command, _)| Command::Qts(command)));
         all.extend(sensors::samples().into_iter().map(|(command, _)| Command::Sensors(command)));
@@ -215,6 +229,9 @@ mod tests {
                 &["--json=c", "-n", "standby,3", "-x", "-d", "sat", "sat,12", "ata", "scsi", "nvme"],
                 1,
             )),
+            Command::SmartctlText { .. } => {
+                Some((&["-n", "standby", "-x", "-d", "sat", "sat,12", "ata", "scsi", "nvme"], 1))
+            }
             // Their families write every line down.
             Command::Qts(_) | Command::Sensors(_) | Command::Storage(_) => None,
         }
@@ -316,6 +333,9 @@ mod tests {
         check(SmartctlKind::Sat, "smartctl --json=c -n standby,3 -x -d sat /dev/sda");
         check(SmartctlKind::Auto, "smartctl --json=c -n standby,3 -x /dev/sda");
         assert_eq!(Command::SmartctlVersion.line(), "smartctl --version");
+        let device = DeviceNode::parse("sda").expect("a known shape");
+        let text = Command::SmartctlText { device, kind: SmartctlKind::Sat };
+        assert_eq!(text.line(), "smartctl -n standby -x -d sat /dev/sda");
     }
 
     #[test]

@@ -90,7 +90,11 @@ impl<'a> Door<'a> {
 
     /// Asks for one thing.
     pub(crate) async fn ask(&self, request: &Request) -> Result<Fetched, Missing> {
-        match self.source.fetch(request).await {
+        self.answered(request, self.source.fetch(request).await)
+    }
+
+    fn answered(&self, request: &Request, answer: Result<Fetched, Failure>) -> Result<Fetched, Missing> {
+        match answer {
             Ok(fetched) => {
                 let size = fetched.bytes.len().saturating_add(fetched.stderr.len());
                 let mut tally = self.tally();
@@ -100,6 +104,14 @@ impl<'a> Door<'a> {
             }
             Err(Failure::NotFound) => Err(Missing::NotThere),
             Err(failure) => Err(self.failed(request, &failure)),
+        }
+    }
+
+    /// Asks a command that only some machines have: where it is not installed, there is nothing.
+    pub(crate) async fn ask_if_installed(&self, request: &Request) -> Result<Fetched, Missing> {
+        match self.source.fetch(request).await {
+            Err(Failure::NoTool { .. }) => Err(Missing::NotThere),
+            answer => self.answered(request, answer),
         }
     }
 

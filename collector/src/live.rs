@@ -124,7 +124,10 @@ impl LiveSource {
         request.check()?;
         let options = &self.shared.options;
         let mut fetched = match request {
-            Request::Read { path, limit_bytes } => {
+            Request::Read { path, limit_bytes, lock: Some(lock) } => {
+                self.pool.ask_locked(&self.shared, path, lock, *limit_bytes).await?
+            }
+            Request::Read { path, limit_bytes, lock: None } => {
                 self.pool.ask(&self.shared, protocol::Op::Read, path, *limit_bytes).await?
             }
             Request::List { path } => {

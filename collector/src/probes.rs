@@ -106,7 +106,7 @@ macro_rules! step {
 pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     let disks = async {
         let blocks = step!(run, "block_devices", door => with(block_devices::collect(&door).await)).await;
-        let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
+        let drives = step!(run, "drives", door => drives::collect(&door, run, &blocks.0).await).await;
         (blocks, drives)
     };
     let ((blocks, drives), chassis, clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
@@ -128,7 +128,8 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         clock: clock.0,
         host: host.0,
         block_devices: blocks.0,
-        drives: drives.0,
+        drives: drives.0.drives,
+        departed_drives: drives.0.departed,
         md_arrays: md.0,
         fans: hwmon.0.fans,
         temperatures: hwmon.0.temperatures,

@@ -39,6 +39,8 @@ pub(crate) const UNREADABLE: &str = ".unreadable";
 pub(crate) const LINK: &str = ".link";
 /// Suffix of the empty file that says that a reading was cut at its limit.
 pub(crate) const TRUNCATED: &str = ".truncated";
+/// Suffix of the file that says how a file with a lock was read.
+pub(crate) const MANNER: &str = ".read";
 /// Name of a recorded directory listing.
 pub(crate) const LIST: &str = ".list";
 
@@ -99,7 +101,12 @@ pub(crate) fn answer(files: &BTreeMap<String, Vec<u8>>, request: &Request) -> Re
     }
     if let Some(bytes) = files.get(&place) {
         let truncated = files.contains_key(&format!("{place}{TRUNCATED}"));
-        return Ok(Fetched { bytes: bytes.clone(), truncated, place, ..Fetched::default() });
+        let manner = match request {
+            Request::Read { lock: Some(_), .. } => files.get(&format!("{place}{MANNER}")),
+            _ => None,
+        };
+        let manner = manner.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        return Ok(Fetched { bytes: bytes.clone(), truncated, place, manner, ..Fetched::default() });
     }
     if let Some(failure) = files.get(&request.failure_place()) {
         return Err(recorded_failure(failure));
@@ -138,6 +145,7 @@ fn answer_run(
         exit: status.map(|status| status.exit),
         stderr: files.get(&format!("{folder}/stderr")).cloned().unwrap_or_default(),
         place,
+        manner: None,
     })
 }
 

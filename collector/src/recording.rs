@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use assay_bundle::manifest::RunSource;
 
-use crate::recorded::{self, Status, TRUNCATED};
+use crate::recorded::{self, MANNER, Status, TRUNCATED};
 use crate::source::{Answer, Counters, Failure, Fetched, Request, Source};
 
 /// Most bytes that one run keeps in memory. A NAS has little of everything; the largest known honest run is a tenth.
@@ -126,6 +126,9 @@ fn read_files(request: &Request, read: Fetched) -> Vec<(String, Vec<u8>)> {
     if read.truncated {
         files.push((format!("{place}{TRUNCATED}"), Vec::new()));
     }
+    if let Some(manner) = &read.manner {
+        files.push((format!("{place}{MANNER}"), json(manner)));
+    }
     files.push((place, read.bytes));
     files
 }
@@ -188,6 +191,12 @@ mod tests {
         );
         check(&file, Err(Failure::NotFound), &[]);
         check(&file, Err(Failure::Deadline { after_ms: 5000 }), &["a/b.unreadable"]);
+        let manner = crate::source::Manner { locked: false, age_s: Some(-3) };
+        check(
+            &Request::read_locked("/a/b", 9, "/l"),
+            read("x").map(|fetched| Fetched { manner: Some(manner), ..fetched }),
+            &["a/b", "a/b.read"],
+        );
         check(&Request::list("/a"), read(""), &["a/.list"]);
         check(&Request::list("/a"), Err(Failure::TooManyStuck), &["a/.list.unreadable"]);
         check(&Request::link("/a/b"), read("../c"), &["a/b.link"]);
@@ -207,7 +216,7 @@ mod tests {
             stderr: b"err".into(),
             exit,
             truncated: true,
-            place: String::new(),
+            ..Fetched::default()
         };
         let folder = "cmd/smartctl.version";
         let files = ["status.json", "stderr", "stdout"].map(|name| format!("{folder}/{name}"));

@@ -17,6 +17,7 @@
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
 //! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
 //!
+//! A file that was read under a lock has `<place>.read` beside it: how it was read, as JSON ([`Manner`]).
 //! A reading that was cut at its limit has an empty file `<place>.truncated` beside it; a command says so in its
 //! `status.json`. Read next: [`crate::recorded`].
 
@@ -78,6 +79,9 @@ pub enum Request {
         path: String,
         /// Most bytes to read; the rest is left and `truncated` set. The head of the file is kept.
         limit_bytes: u64,
+        /// A lock file that its writer holds while it writes (`fcntl` record lock). The reader shares it; where it
+        /// cannot have it in time, it reads until two readings agree.
+        lock: Option<String>,
     },
     /// The names in a directory, sorted, one a line.
     List {
@@ -104,7 +108,12 @@ pub enum Request {
 impl Request {
     /// Asks for a file.
     pub fn read(path: impl Into<String>, limit_bytes: u64) -> Self {
-        Self::Read { path: path.into(), limit_bytes }
+        Self::Read { path: path.into(), limit_bytes, lock: None }
+    }
+
+    /// Asks for a file under a shared lock. The answer says how it was read ([`Fetched::manner`]).
+    pub fn read_locked(path: impl Into<String>, limit_bytes: u64, lock: impl Into<String>) -> Self {
+        Self::Read { path: path.into(), limit_bytes, lock: Some(lock.into()) }
     }
 
     /// Asks for the names in a directory.
@@ -161,6 +170,7 @@ impl Request {
     /// [`Failure::Io`] that names the path.
     pub fn check(&self) -> Result<(), Failure> {
         match self {
+            Self::Read { path, lock: Some(lock), .. } => check_path(path).and_then(|()| check_path(lock)),
             Self::Read { path, .. } | Self::List { path } | Self::Link { path } => check_path(path),
             _ => Ok(()),
         }
@@ -199,6 +209,18 @@ pub struct Fetched {
     pub stderr: Vec<u8>,
     /// Where the content stands below `raw/`.
     pub place: String,
+    /// How a file with a lock was read. `None` for everything else, and where a recording does not say.
+    pub manner: Option<Manner>,
+}
+
+/// How a file with a lock was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// Whether the lock was held. If not, two readings agreed.
+    pub locked: bool,
+    /// Seconds since the file was last written, by the machine's clock; negative when that lies in the future.
+    /// `None` where the system does not say.
+    pub age_s: Option<i64>,
 }
 
 impl Fetched {
@@ -342,6 +364,8 @@ mod tests {
         check("proc/mdstat", false);
         check("", false);
         check("/sys/../etc/shadow", false);
+        assert!(Request::read_locked("/tmp/x", 1, "/var/lock/y").check().is_ok());
+        assert!(Request::read_locked("/tmp/x", 1, "/var/../y").check().is_err());
         check("/sys/./x", false);
         check("/sys//x", false);
         check("/sys/x/", false);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::observed::Observed;
-use crate::units::{Bytes, Celsius, Hours, MegabitsPerSecond, Percent, Rpm};
+use crate::units::{Bytes, Celsius, Hours, MegabitsPerSecond, Percent, Rpm, Seconds};
 
 mod logs;
 
@@ -123,6 +123,84 @@ pub struct Drive {
     pub self_tests: Observed<Vec<SelfTest>>,
     /// `smartctl`'s exit status bits (smartctl(8), EXIT STATUS), where it was used.
     pub smartctl_exit_bits: Observed<u8>,
+    /// Enclosure that `bay` counts in, as QTS numbers them: 0 the NAS itself, 1 to 31 inside it (adapters, M.2), 32
+    /// and above outside (expansion units).
+    pub enclosure: Observed<u32>,
+    /// Link speed that QTS's map has for the drive now.
+    pub link_speed: Observed<LinkSpeed>,
+    /// Highest link speed that QTS's map has for the drive.
+    pub link_speed_max: Observed<LinkSpeed>,
+    /// QTS's own judgement of the drive, from its SMART cache. Not the drive's answer: see `health_passed`.
+    pub qts_health: Observed<QtsHealth>,
+    /// What else QTS's SMART cache says of the drive, where no other reading holds it.
+    pub qts_cache: Observed<QtsCache>,
+}
+
+/// A link speed as QTS's map of the bays has it (`link_speed`, `max_link_speed`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkSpeed {
+    /// The number as it stands in the map. The numbering grew over firmware versions: two codes of one map compare,
+    /// two maps of different versions may not.
+    pub code: u32,
+    /// What the code means by the numbering of QTS 4.5: 7 to 10 SATA and SAS, below USB, 100 to 400 one PCIe lane.
+    /// `None` for 0 (unknown) and for codes outside of it.
+    pub speed: Option<MegabitsPerSecond>,
+}
+
+/// Field 4 of the header of QTS's SMART cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QtsHealth {
+    /// 0: nothing is wrong. Inferred from SNMP's values.
+    Good,
+    /// 1: a warning. Inferred from SNMP's values.
+    Warning,
+    /// 2: an error. The one value whose meaning is certain (derived from the vendor's library).
+    Abnormal,
+    /// Any other number.
+    Unknown(i64),
+}
+
+/// Fields of QTS's SMART cache that have no other place. The codes are as they stand in the file; what they mean is
+/// inferred, so nothing is decided by them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QtsCache {
+    /// How long before it was read QTS had written it; Unreadable when the file's time lies in the future.
+    pub age_s: Observed<Seconds>,
+    /// Header field 2: result of the last self-test.
+    pub self_test_code: Option<i64>,
+    /// Header field 7: overall status.
+    pub status_code: Option<i64>,
+    /// Attributes with status flags that are neither 0 nor 65535 (flags unknown).
+    pub flagged: Vec<QtsFlag>,
+}
+
+/// The status flags that QTS keeps beside one attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QtsFlag {
+    /// Attribute id (ATA) or row number (NVMe), 0 to 255.
+    pub id: u8,
+    /// The flags. QNAP's own support parser takes 4 for a disk warning.
+    pub flags: u16,
+}
+
+/// A drive that left: a row of QTS's `/etc/enclosure_N_del.conf`. It may have been put back since.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DepartedDrive {
+    /// Enclosure, numbered as in [`Drive::enclosure`].
+    pub enclosure: u32,
+    /// Bay that it was in.
+    pub bay: Option<u32>,
+    /// Maker's model.
+    pub model: Option<String>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// World wide name as it stands in the file.
+    pub wwn: Option<String>,
+    /// Where it stands: a path below `raw/`.
+    pub from: String,
 }
 
 /// When an ATA attribute was at or below its threshold.

@@ -9,6 +9,8 @@
 pub enum QtsCommand {
     /// `get_hwsn`: the serial number of the unit.
     Hwsn,
+    /// `qcli_storage -d`: one line a disk, with its enclosure, port and device node.
+    QcliDisks,
     /// `getcfg System …`: one key of the system's own section.
     Config {
         /// Which of the two files.
@@ -93,6 +95,7 @@ impl QtsCommand {
             Self::Vpd(_) | Self::EcVersion | Self::McuVersion | Self::PageSize | Self::Enclosures => {
                 "hal_app"
             }
+            Self::QcliDisks => "qcli_storage",
         }
     }
 
@@ -109,6 +112,7 @@ impl QtsCommand {
             Self::McuVersion => &["--get_mcu_version", "mode=0"],
             Self::PageSize => &["--get_pagesize"],
             Self::Enclosures => &["--se_enum"],
+            Self::QcliDisks => &["-d"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -124,6 +128,7 @@ impl QtsCommand {
             Self::McuVersion => "hal_app.get_mcu_version".to_owned(),
             Self::PageSize => "hal_app.get_pagesize".to_owned(),
             Self::Enclosures => "hal_app.se_enum".to_owned(),
+            Self::QcliDisks => "qcli_storage.d".to_owned(),
         }
     }
 }
@@ -150,5 +155,6 @@ pub(super) fn samples() -> Vec<(QtsCommand, &'static str)> {
         (QtsCommand::McuVersion, "hal_app --get_mcu_version mode=0"),
         (QtsCommand::PageSize, "hal_app --get_pagesize"),
         (QtsCommand::Enclosures, "hal_app --se_enum"),
+        (QtsCommand::QcliDisks, "qcli_storage -d"),
     ]
 }

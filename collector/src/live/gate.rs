@@ -5,7 +5,9 @@
 //! folders). Folders directly below the root are no such folder: `/proc/mdstat` says nothing about `/proc/uptime`.
 //! Children that are busy now count like stuck ones, so that many at once cannot overrun the limit. At most
 //! [`MAX_STUCK`] are abandoned in all; commands stop at [`MAX_STUCK_COMMANDS`], because the files in `/proc` and
-//! `/sys` are what is left to tell of a machine whose disks all hang.
+//! `/sys` are what is left to tell of a machine whose disks all hang. While nothing is stuck, [`MAX_COMMANDS`] commands
+//! run at once, as many as one controller's drives are asked at a time: should all of them hang in the same moment,
+//! that many are left behind, once, and none is started after.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +22,9 @@ pub(super) const MAX_STUCK: usize = 8;
 
 /// Most stuck children at which a command is still started.
 pub(super) const MAX_STUCK_COMMANDS: usize = 6;
+
+/// Most commands at once while nothing is stuck.
+pub(super) const MAX_COMMANDS: usize = 12;
 
 /// Most file readers at once.
 pub(super) const MAX_READERS: usize = 4;
@@ -78,14 +83,18 @@ impl Gate {
             return Err(Failure::TooManyStuck);
         }
         let mut busy = self.busy();
-        let alike = busy.iter().filter(|(other, _)| *other == kind).count();
-        let places = match kind {
-            Kind::File => MAX_READERS,
-            Kind::Command => MAX_STUCK_COMMANDS - stuck.len(),
+        let count = |kind| busy.iter().filter(|(other, _)| *other == kind).count();
+        let (commands, files) = (count(Kind::Command), count(Kind::File));
+        // However many commands are busy, the readers keep the places that commands never had.
+        let others = commands.min(MAX_STUCK_COMMANDS.saturating_sub(stuck.len()));
+        let free = match kind {
+            Kind::Command if stuck.is_empty() => commands < MAX_COMMANDS,
+            Kind::Command => {
+                commands < MAX_STUCK_COMMANDS - stuck.len() && stuck.len() + commands + files < MAX_STUCK
+            }
+            Kind::File => files < MAX_READERS && stuck.len() + others + files < MAX_STUCK,
         };
-        let free = stuck.len() + busy.len() < MAX_STUCK
-            && alike < places
-            && !busy.iter().any(|(_, other)| related(other, target));
+        let free = free && !busy.iter().any(|(_, other)| related(other, target));
         if free {
             busy.push((kind, target.to_owned()));
         }
@@ -195,10 +204,22 @@ mod tests {
             }
             assert_eq!(gate.admit(Kind::Command, "/dev/stuck0"), Ok(true));
         }
-        check(0, Ok(6), Ok(4));
+        check(0, Ok(12), Ok(4));
+        check(1, Ok(5), Ok(4));
         check(5, Ok(1), Ok(3));
         check(6, Err(Failure::TooManyStuck), Ok(2));
         check(8, Err(Failure::TooManyStuck), Err(Failure::TooManyStuck));
+    }
+
+    #[test]
+    fn many_commands_leave_places_for_readers() {
+        let (gate, _, _folder) = gate_with(0);
+        let admit = |kind, target: String| gate.admit(kind, &target).expect("nothing is stuck");
+        assert_eq!((0..20).filter(|n| admit(Kind::Command, format!("/dev/sd{n}"))).count(), MAX_COMMANDS);
+        assert_eq!(
+            (0..9).filter(|n| admit(Kind::File, format!("/x{n}"))).count(),
+            MAX_STUCK - MAX_STUCK_COMMANDS
+        );
     }
 
     #[test]

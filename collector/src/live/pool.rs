@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::Shared;
 use super::gate::Kind;
 use super::leash::{Leash, Manner};
-use super::protocol::{Ask, Head, Op, RESPONSE_HEAD_BYTES};
+use super::protocol::{Ask, Head, MAX_MANNER_BYTES, Op, RESPONSE_HEAD_BYTES, locked_text, split_manner};
 use crate::source::{Failure, Fetched};
 
 /// The readers that wait for work.
@@ -35,9 +35,35 @@ impl Pool {
         path: &str,
         limit_bytes: u64,
     ) -> Result<Fetched, Failure> {
+        let text = shared.options.place(path).into_os_string().into_encoded_bytes();
+        self.ask_with(shared, op, path, text, limit_bytes).await
+    }
+
+    /// Asks for a file under a shared lock.
+    pub(super) async fn ask_locked(
+        &self,
+        shared: &Arc<Shared>,
+        path: &str,
+        lock: &str,
+        limit_bytes: u64,
+    ) -> Result<Fetched, Failure> {
+        let place = |path: &str| shared.options.place(path).into_os_string().into_encoded_bytes();
+        let text = locked_text(&place(path), &place(lock));
+        let limit_bytes = limit_bytes.saturating_add(MAX_MANNER_BYTES);
+        let mut fetched = self.ask_with(shared, Op::ReadLocked, path, text, limit_bytes).await?;
+        fetched.manner = split_manner(&mut fetched.bytes);
+        Ok(fetched)
+    }
+
+    async fn ask_with(
+        &self,
+        shared: &Arc<Shared>,
+        op: Op,
+        path: &str,
+        text: Vec<u8>,
+        limit_bytes: u64,
+    ) -> Result<Fetched, Failure> {
         let _pass = shared.gate.enter(Kind::File, path).await?;
-        let place = shared.options.place(path);
-        let text = place.into_os_string().into_encoded_bytes();
         let ask = Ask { op, limit_bytes, text };
         let frame = ask.encode().map_err(|error| Failure::Io { why: format!("{path}: {error}") })?;
         loop {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use crate::source::Failure;
+use crate::source::{Failure, Manner};
 
 /// First bytes of every message: catches a wrong program behind the pipe.
 const MAGIC: [u8; 4] = *b"ASY1";
@@ -32,6 +32,8 @@ pub(super) const LAUNCH_MARK: &[u8] = b"\0assay launch failure\0";
 pub(super) enum Op {
     /// Read a file.
     Read,
+    /// Read a file under a shared lock; the text is [`locked_text`], the answer begins with its [`Manner`].
+    ReadLocked,
     /// List a directory.
     List,
     /// Read a link.
@@ -41,7 +43,7 @@ pub(super) enum Op {
 }
 
 impl Op {
-    const ALL: [Self; 4] = [Self::Read, Self::List, Self::Link, Self::Become];
+    const ALL: [Self; 5] = [Self::Read, Self::ReadLocked, Self::List, Self::Link, Self::Become];
 
     fn byte(self) -> u8 {
         match self {
@@ -49,6 +51,7 @@ impl Op {
             Self::List => 2,
             Self::Link => 3,
             Self::Become => 4,
+            Self::ReadLocked => 8,
         }
     }
 }
@@ -137,6 +140,36 @@ pub(super) fn respond(output: &mut impl Write, answer: Result<(Vec<u8>, bool), F
     output.write_all(&bytes)
 }
 
+/// Most bytes that the manner of a locked reading takes, its line end included.
+pub(super) const MAX_MANNER_BYTES: u64 = 128;
+
+/// The file and its lock in one text: no path holds a zero byte.
+pub(super) fn locked_text(path: &[u8], lock: &[u8]) -> Vec<u8> {
+    [path, b"\0", lock].concat()
+}
+
+/// The file and its lock again.
+pub(super) fn locked_paths(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == 0)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// The content with the line that tells how it was read before it.
+pub(super) fn with_manner(manner: Manner, content: &[u8]) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(&manner).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes.extend(content);
+    bytes
+}
+
+/// Takes that line off again.
+pub(super) fn split_manner(bytes: &mut Vec<u8>) -> Option<Manner> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let rest = bytes.split_off(end + 1);
+    let line = std::mem::replace(bytes, rest);
+    serde_json::from_slice(&line).ok()
+}
+
 /// A command to become: where its program may be, and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Launch {
@@ -213,6 +246,22 @@ mod tests {
                 .collect();
             check(&bytes);
         }
+    }
+
+    #[test]
+    fn a_manner_stands_before_the_content() {
+        fn check(content: &[u8], age_s: Option<i64>) {
+            let manner = Manner { locked: true, age_s };
+            let mut bytes = with_manner(manner, content);
+            assert!(bytes.len() as u64 <= content.len() as u64 + MAX_MANNER_BYTES);
+            assert_eq!((split_manner(&mut bytes), bytes.as_slice()), (Some(manner), content));
+        }
+        check(b"15,4\n", Some(i64::MIN));
+        check(b"", None);
+        check(b"\n\n", Some(0));
+        assert_eq!(split_manner(&mut Vec::new()), None);
+        assert_eq!(locked_paths(&locked_text(b"/a", b"/b")), Some((&b"/a"[..], &b"/b"[..])));
+        assert_eq!(locked_paths(b"/a"), None);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! It opens plain files (on disks, in `/proc`, in `/sys`) for reading and never a device, pipe or socket: a file is
 //! looked at through a handle that opens nothing (`O_PATH`) before it is opened, because opening a device can start it.
-//! A path below `/tmp`, where any user of the NAS may write, must not lead out of it.
+//! A path below `/tmp`, where any user of the NAS may write, must not lead out of it. A file whose writer holds a lock
+//! while it writes is read under the same lock, shared, which writes nothing and is given back at once.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,16 +12,29 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
+use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock};
+use rustix::io::Errno;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::leash::ENVIRONMENT;
-use super::protocol::{Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, Op, respond};
-use crate::source::Failure;
+use super::protocol::{
+    Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, locked_paths, respond, with_manner,
+};
+use crate::source::{Failure, Manner};
 
 /// Folder in which everybody may make links.
 const SHARED_FOLDER: &str = "/tmp";
+
+/// How long a lock is tried for. Its writer holds it for one small file.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// Pause between two attempts.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Most further readings of a file whose lock could not be had.
+const UNLOCKED_READINGS: usize = 5;
 
 /// Exit status of a reader that was told nonsense, or whose parent went away in the middle of an answer.
 const BROKEN: i32 = 3;
@@ -42,6 +56,7 @@ pub fn reader_main() -> ! {
             Ok(Some(Ask { op, limit_bytes, text })) => {
                 let path = PathBuf::from(std::ffi::OsString::from_vec(text));
                 match op {
+                    Op::ReadLocked => read_locked(path.as_os_str().as_bytes(), limit_bytes),
                     Op::List => list(&path, limit_bytes),
                     Op::Link => link(&path),
                     _ => read(&path, limit_bytes),
@@ -73,6 +88,58 @@ fn read(path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
             bytes.truncate(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
             return Ok((bytes, true));
         }
+    }
+}
+
+/// Reads a file while its lock is held by us too. When the lock cannot be had in time, because its holder hangs or
+/// there is none, the file is read until two readings agree: the writer does not replace it in one step.
+fn read_locked(text: &[u8], limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
+    let broken = || Failure::Io { why: "not a file and its lock".to_owned() };
+    let (path, lock) = locked_paths(text).ok_or_else(broken)?;
+    let path = Path::new(std::ffi::OsStr::from_bytes(path));
+    let lock = locked(Path::new(std::ffi::OsStr::from_bytes(lock)));
+    let limit_bytes = limit_bytes.saturating_sub(MAX_MANNER_BYTES);
+    let mut answer = read(path, limit_bytes)?;
+    if lock.is_none() {
+        let mut agreed = false;
+        for _ in 0..UNLOCKED_READINGS {
+            let again = read(path, limit_bytes)?;
+            agreed = again == answer;
+            answer = again;
+            if agreed {
+                break;
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        if !agreed {
+            let why =
+                format!("{}: it changed at every reading, and its lock could not be had", path.display());
+            return Err(Failure::Io { why });
+        }
+    }
+    let manner = Manner { locked: lock.is_some(), age_s: age(path) };
+    Ok((with_manner(manner, &answer.0), answer.1))
+}
+
+/// The lock, as long as the file is kept open. `None`: it is not there, or others held it for too long.
+fn locked(path: &Path) -> Option<File> {
+    let file = open(path).ok()?;
+    let end = Instant::now() + LOCK_WAIT;
+    loop {
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => return Some(file),
+            Err(Errno::ACCESS | Errno::AGAIN) if Instant::now() < end => std::thread::sleep(LOCK_PAUSE),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Seconds since a file was written.
+fn age(path: &Path) -> Option<i64> {
+    let written = fs::metadata(path).ok()?.modified().ok()?;
+    match SystemTime::now().duration_since(written) {
+        Ok(age) => i64::try_from(age.as_secs()).ok(),
+        Err(ahead) => i64::try_from(ahead.duration().as_secs()).ok().map(|s| -s.max(1)),
     }
 }
 
@@ -162,6 +229,7 @@ fn failure(path: &Path, error: &io::Error) -> Failure {
 #[cfg(test)]
 #[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 mod tests {
+    use super::super::protocol::{locked_text, split_manner};
     use super::*;
 
     fn check(answer: Result<(Vec<u8>, bool), Failure>, expected: Result<(&str, bool), &str>) {
@@ -190,6 +258,70 @@ mod tests {
             .expect("a pipe");
         check(read(&pipe, 5), Err("not a plain file"));
         assert!(read(Path::new("/proc/self/stat"), 9999).expect("always there").0.len() > 20);
+    }
+
+    const HELD_LOCK: &str = "ASSAY_TEST_HOLDS_LOCK";
+
+    /// Another process that holds a lock: record locks do not show within one process.
+    struct Holder(std::process::Child);
+
+    impl Holder {
+        fn start(lock: &Path) -> Self {
+            let mut command = Command::new(std::env::current_exe().expect("own path"));
+            command
+                .args(["--exact", "live::reader::tests::holds_a_lock", "--nocapture"])
+                .env(HELD_LOCK, lock);
+            let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+            let mut child = child.expect("own binary");
+            let lines = io::BufRead::lines(io::BufReader::new(child.stdout.take().expect("a pipe")));
+            assert!(
+                lines.map_while(Result::ok).any(|line| line.contains("held")),
+                "it says when it holds it"
+            );
+            Self(child)
+        }
+    }
+
+    impl Drop for Holder {
+        fn drop(&mut self) {
+            drop(self.0.stdin.take());
+            self.0.wait().expect("it ends with its input");
+        }
+    }
+
+    #[test]
+    fn holds_a_lock() {
+        let Some(lock) = std::env::var_os(HELD_LOCK) else { return };
+        let file = File::options().read(true).write(true).open(lock).expect("a lock file");
+        fcntl_lock(&file, FlockOperation::LockExclusive).expect("nobody else holds it");
+        io::Write::write_all(&mut io::stdout(), b"held\n").expect("a pipe");
+        io::stdin().read_to_end(&mut Vec::new()).expect("a pipe");
+    }
+
+    #[test]
+    fn a_locked_file_is_read_with_and_without_its_lock() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (file, lock) = (folder.path().join("file"), folder.path().join("lock"));
+        fs::write(&file, "1,2\n").expect("a file");
+        let text = locked_text(file.as_os_str().as_bytes(), lock.as_os_str().as_bytes());
+        let check = |limit: u64, locked: bool, content: &str, cut: bool| {
+            let (mut bytes, truncated) = read_locked(&text, limit + MAX_MANNER_BYTES).expect("it is there");
+            let manner = split_manner(&mut bytes).expect("it says how");
+            assert_eq!((manner.locked, truncated), (locked, cut));
+            assert!(manner.age_s.is_some_and(|age| (-1..600).contains(&age)), "{manner:?}");
+            assert_eq!(String::from_utf8_lossy(&bytes), content);
+        };
+        check(9, false, "1,2\n", false);
+        fs::write(&lock, "").expect("a file");
+        check(9, true, "1,2\n", false);
+        check(2, true, "1,", true);
+        let holder = Holder::start(&lock);
+        check(9, false, "1,2\n", false);
+        drop(holder);
+        check(9, true, "1,2\n", false);
+        assert!(read_locked(b"/no-zero-byte", 999).is_err());
+        let none = locked_text(b"/nowhere/at/all", b"/nowhere/lock");
+        assert_eq!(read_locked(&none, 999), Err(Failure::NotFound));
     }
 
     #[test]

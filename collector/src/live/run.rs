@@ -72,7 +72,7 @@ pub(super) async fn run(shared: &Arc<Shared>, command: &Command) -> Result<Fetch
         truncated: stdout.overflowed || stderr.overflowed,
         bytes: stdout.bytes,
         stderr: stderr.bytes,
-        place: String::new(),
+        ..Fetched::default()
     })
 }
 

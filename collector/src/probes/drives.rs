@@ -1,81 +1,202 @@
-//! Drives: `smartctl --json` for every disk that may be a physical drive, on the base of what sysfs says of it.
+//! Drives: every disk that may be a physical drive and every drive that QTS's map of bays knows, with what is known of
+//! its health.
 //!
-//! On QNAP the automatic choice takes SATA disks for SCSI and then answers "no SMART" and 0 C, so each transport has
-//! its own chain of device types; the next is tried when an answer is poor, and the richest answer counts. A sleeping
-//! drive is not woken (`-n standby`): it is listed with its power mode and nothing else. A disk that smartctl cannot
-//! read, or a NAS without smartctl, still lists every drive by its sysfs data, each reading Unreadable with the
-//! reason. The bay is QTS's own: `/etc/enclosure_0.conf` maps ports of the chassis to device nodes, which are not in
-//! alphabetical order. NVMe drives are asked through the controller. Removable USB media and virtual disks are no drives. At most
-//! [`AT_ONCE`] are asked at a time, and fewer behind USB, where one bridge serves several bays.
+//! Three sources make one drive: what it answers itself ([`order`]: smartctl), what QTS keeps in RAM without asking it
+//! ([`cache`], [`bays`]), and what the kernel keeps (sysfs). The richer answer counts and the others fill up what is
+//! missing, so a NAS without smartctl, and a sleeping drive, which is not woken, still have readings. What nobody
+//! could read is Unreadable with the reason; a drive is listed in any case, also one that is in its bay and that the
+//! kernel does not list any more. NVMe drives are asked through the controller. Removable USB media, eMMC and virtual
+//! disks are no drives. A drive that two paths lead to is one drive. How many are asked at once: [`slots`].
+
+mod bays;
+mod cache;
+mod hints;
+mod order;
+mod slots;
+
+use std::collections::BTreeMap;
 
 use assay_bundle::Observed;
 use assay_bundle::facts::block::{BlockDevice, Transport};
-use assay_bundle::facts::drive::{Drive, Medium, Protocol};
-use tokio::sync::Semaphore;
+use assay_bundle::facts::drive::{DepartedDrive, Drive, Medium, Protocol};
 
-use super::Run;
+use self::bays::Bays;
+use self::slots::Slots;
+use super::{Found, Run};
 use crate::ProgressState;
-use crate::command::{Command, DeviceNode, SmartctlKind};
-use crate::door::{Door, Missing};
-use crate::ini;
+use crate::command::DeviceNode;
+use crate::door::Door;
+use crate::enclosure_conf::MappedDrive;
 use crate::join::join_all;
-use crate::smartctl::{self, ParsedDrive};
-use crate::source::Request;
+use crate::smartctl;
 
-/// QTS's map of the NAS's own bays. Expansion units have files of their own.
-const ENCLOSURE: &str = "/etc/enclosure_0.conf";
-/// Drives that are asked at the same time.
-const AT_ONCE: usize = 12;
-/// Of those, behind USB.
-const AT_ONCE_ON_USB: usize = 4;
+/// QNAP's vendor number on USB.
+const QNAP_USB_VENDOR: &str = "1c04";
+
+/// What the probe found.
+pub(crate) struct Drives {
+    pub(crate) drives: Observed<Vec<Drive>>,
+    pub(crate) departed: Observed<Vec<DepartedDrive>>,
+}
 
 /// One drive to ask.
 struct Target<'b> {
     node: DeviceNode,
     transport: Transport,
     block: &'b BlockDevice,
+    /// Its path in sysfs, from `/sys`; empty where it is not known.
+    path: String,
+    /// It is what a TR enclosure shows of the drives inside it.
+    is_tr_volume: bool,
 }
 
-/// Asks every drive among the block devices.
+/// Asks every drive among the block devices. What may be slow runs beside the drives, not before them.
 pub(crate) async fn collect(
     door: &Door<'_>,
     run: Run<'_>,
     blocks: &Observed<Vec<BlockDevice>>,
-) -> Observed<Vec<Drive>> {
-    let (blocks, place) = match blocks {
-        Observed::Seen { value, from } => (value, from),
-        other => return door.noted(other.as_ref().map(|_| Vec::new())),
-    };
-    let targets = targets(blocks);
-    if targets.is_empty() {
-        return Observed::Absent;
+) -> (Drives, Found) {
+    let (bays, departed) = Bays::collect(door).await;
+    let listed = blocks.value().map(Vec::as_slice).unwrap_or_default();
+    let targets = targets(door, &bays, listed).await;
+    let (answers, caches, qcli) =
+        tokio::join!(answers(door, run, &bays, &targets), cache::collect(door), bays.hints_of_qcli(door));
+    let known = Known { bays: bays.with_hints(qcli), caches };
+    let mut found = Vec::new();
+    let mut all = Vec::new();
+    for (target, (answer, system)) in targets.iter().zip(answers) {
+        let (drive, row) = known.drive(door, target, answer, system);
+        all.push(drive);
+        found.extend(row);
     }
-    let map = door.text(ENCLOSURE).await;
-    let (all, usb) = (Semaphore::new(AT_ONCE), Semaphore::new(AT_ONCE_ON_USB));
-    let asked = targets.iter().map(|target| async {
-        // Neither is ever closed, so a permit is refused never; a drive would then be asked all the same.
-        let _usb = if target.transport == Transport::Usb { usb.acquire().await.ok() } else { None };
-        let _any = all.acquire().await.ok();
-        run.say("drives", ProgressState::Started, Some(target.node.name().to_owned()));
-        let drive = Drive { bay: bay(&map, &target.block.name), ..drive(door, target).await };
-        run.say("drives", ProgressState::Finished, Some(target.node.name().to_owned()));
-        drive
-    });
-    Observed::seen(without_doubles(join_all(asked).await), &**place)
+    all.extend(known.unlisted(door, blocks, &targets, &found));
+    let drives = match (blocks, all.first()) {
+        (Observed::Seen { from, .. }, Some(_)) if !targets.is_empty() => {
+            Observed::seen(without_doubles(all), &**from)
+        }
+        (_, Some(first)) => {
+            let place = first.bay.place().unwrap_or_default().to_owned();
+            Observed::seen(without_doubles(all), place)
+        }
+        (Observed::Seen { .. }, None) => Observed::Absent,
+        (other, None) => door.noted(other.as_ref().map(|_| Vec::new())),
+    };
+    let found = Found::of(&drives);
+    (Drives { drives, departed }, found)
 }
 
-/// The bay of a device node, by sections `[PhysicalDisk_N]` with `port_id` and `pd_sys_name`. A drive that the map
-/// does not hold is in no bay (a boot device, a USB drive); without a map nothing is known.
-fn bay(map: &Observed<String>, device: &str) -> Observed<u32> {
-    let Observed::Seen { value: text, from } = map else {
-        return if map.is_absent() { Observed::NotCollected } else { map.as_ref().map(|_| 0) };
-    };
-    let node = format!("/dev/{device}");
-    let port = ini::sections(text).into_iter().find_map(|(_, keys)| {
-        let value = |key: &str| keys.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
-        (value("pd_sys_name") == Some(&node)).then(|| value("port_id")?.parse().ok())?
+/// What each drive answers and what sysfs says of it.
+async fn answers(door: &Door<'_>, run: Run<'_>, bays: &Bays, targets: &[Target<'_>]) -> Vec<(Drive, Drive)> {
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    let tool = &order::tool(door).await;
+    let slots = &Slots::new(targets.iter().map(|target| target.path.as_str()));
+    let asked = targets.iter().map(|target| async move {
+        let system = by_system(door, target).await;
+        let label = label(&bays.find(&system, target.block, target.transport).bay, target.node.name());
+        let _slots = slots.enter(&target.path).await;
+        run.say("drives", ProgressState::Started, Some(label.clone()));
+        let answer = order::ask(door, target, tool).await;
+        run.say("drives", ProgressState::Finished, Some(label));
+        (answer, system)
     });
-    port.map_or(Observed::Absent, |port| Observed::Seen { value: port, from: from.clone() })
+    join_all(asked).await
+}
+
+/// What is known without asking a drive.
+struct Known {
+    bays: Bays,
+    caches: BTreeMap<(u32, u32), Drive>,
+}
+
+impl Known {
+    /// One drive by all sources, and the row of the map that is about it.
+    fn drive(
+        &self,
+        door: &Door<'_>,
+        target: &Target<'_>,
+        answer: Drive,
+        system: Drive,
+    ) -> (Drive, Option<usize>) {
+        let identity = Drive {
+            serial: answer.serial.clone().or(|| system.serial.clone()),
+            wwn: answer.wwn.clone().or(|| system.wwn.clone()),
+            ..Drive::default()
+        };
+        let found = self.bays.find(&identity, target.block, target.transport);
+        found.notes.iter().for_each(|note| door.note(note));
+        let by_map = self.bays.row(found.row).map(bays::by_map).unwrap_or_default();
+        let drive = filled(placed(answer, &found.bay), by_map);
+        let cached = self.cached(&found.bay);
+        if let Observed::Unreadable { why } = &cached.qts_health {
+            door.note(why);
+        }
+        let drive = filled(filled(drive, cached), system);
+        (Drive { device: target.node.name().to_owned(), ..drive }, found.row)
+    }
+
+    fn cached(&self, bay: &Observed<(u32, u32)>) -> Drive {
+        bay.value().and_then(|bay| self.caches.get(bay)).cloned().unwrap_or_default()
+    }
+
+    /// The drives that the map has in a bay and the kernel does not list.
+    fn unlisted(
+        &self,
+        door: &Door<'_>,
+        blocks: &Observed<Vec<BlockDevice>>,
+        targets: &[Target<'_>],
+        found: &[usize],
+    ) -> Vec<Drive> {
+        let listed = blocks.value().map(Vec::as_slice).unwrap_or_default();
+        let why = blocks.as_ref().map(|_| ()).why_not().filter(|_| !blocks.is_absent());
+        let is_target = |name: &str| {
+            let node = controller(name).unwrap_or(name);
+            targets.iter().any(|target| target.node.name() == node)
+        };
+        let other_medium = |name: &str| listed.iter().any(|block| block.name == name) && !is_target(name);
+        let rows = self.bays.unlisted(found, other_medium).into_iter();
+        rows.map(|row| {
+            let free = row.device.as_deref().filter(|device| !is_target(device));
+            self.silent(door, row, free, why.as_deref())
+        })
+        .collect()
+    }
+
+    fn silent(&self, door: &Door<'_>, row: &MappedDrive, device: Option<&str>, why: Option<&str>) -> Drive {
+        let bay = row.bay.map_or(Observed::Absent, |bay| Observed::seen((row.enclosure, bay), &*row.place));
+        let name = label(&bay, "a drive");
+        let why = why.map_or_else(
+            || {
+                format!(
+                    "{}: it has {name}, and the kernel lists none for it: it does not answer, or was just taken out",
+                    row.place
+                )
+            },
+            |why| format!("{}: it has {name}, and the disks could not be listed: {why}", row.place),
+        );
+        door.note(&why);
+        let drive = filled(placed(smartctl::nothing(why).drive, &bay), bays::by_map(row));
+        let device = device.unwrap_or_default();
+        Drive { device: controller(device).unwrap_or(device).to_owned(), ..filled(drive, self.cached(&bay)) }
+    }
+}
+
+/// `sda in bay 3`, `sdk in bay 1 of enclosure 32`, or the device alone.
+fn label(bay: &Observed<(u32, u32)>, device: &str) -> String {
+    match bay.value() {
+        Some((0, bay)) => format!("{device} in bay {bay}"),
+        Some((enclosure, bay)) => format!("{device} in bay {bay} of enclosure {enclosure}"),
+        None => device.to_owned(),
+    }
+}
+
+fn placed(drive: Drive, bay: &Observed<(u32, u32)>) -> Drive {
+    Drive {
+        enclosure: bay.clone().map(|(enclosure, _)| enclosure),
+        bay: bay.clone().map(|(_, bay)| bay),
+        ..drive
+    }
 }
 
 /// A drive that two paths lead to (multipath SAS) answers twice with one serial number and one name.
@@ -93,8 +214,8 @@ fn without_doubles(drives: Vec<Drive>) -> Vec<Drive> {
     kept
 }
 
-fn targets(blocks: &[BlockDevice]) -> Vec<Target<'_>> {
-    let mut targets: Vec<Target<'_>> = Vec::new();
+async fn targets<'b>(door: &Door<'_>, bays: &Bays, blocks: &'b [BlockDevice]) -> Vec<Target<'b>> {
+    let mut targets: Vec<Target<'b>> = Vec::new();
     for block in blocks {
         // A path of unknown kind may still lead to a drive: asking is harmless.
         let transport = block.transport.value().copied().unwrap_or(Transport::Scsi);
@@ -106,10 +227,43 @@ fn targets(blocks: &[BlockDevice]) -> Vec<Target<'_>> {
             if transport == Transport::Nvme { controller(&block.name) } else { Some(block.name.as_str()) };
         let Some(node) = name.and_then(DeviceNode::parse) else { continue };
         if !targets.iter().any(|known| known.node == node) {
-            targets.push(Target { node, transport, block });
+            let link = door.link(&format!("/sys/block/{}", block.name)).await;
+            let path = link.value().and_then(|link| Some(link.split_once("devices/")?.1));
+            let path = path.map_or_else(String::new, |path| format!("/sys/devices/{path}"));
+            let is_tr_volume = is_tr_volume(door, bays, block, transport, &path).await;
+            targets.push(Target { node, transport, block, path, is_tr_volume });
         }
     }
     targets
+}
+
+/// By QTS's map, by the model that JMicron's RAID chip or QNAP's enclosure gives itself, or by the maker of the USB
+/// device.
+async fn is_tr_volume(
+    door: &Door<'_>,
+    bays: &Bays,
+    block: &BlockDevice,
+    transport: Transport,
+    path: &str,
+) -> bool {
+    let model = block.model.value().map(String::as_str).unwrap_or_default();
+    let is_usb = transport == Transport::Usb;
+    if model.contains("H/W RAID") || model.contains("QNAP TR-00") || (is_usb && model.starts_with("TR-00")) {
+        return true;
+    }
+    if bays.row(bays.find(&Drive::default(), block, transport).row).is_some_and(MappedDrive::is_tr_volume) {
+        return true;
+    }
+    let Some(device) = usb_device(path).filter(|_| is_usb) else { return false };
+    door.text(&format!("{device}/idVendor")).await.value().is_some_and(|vendor| vendor == QNAP_USB_VENDOR)
+}
+
+/// The USB device of a disk's path: what stands before its interface, `…/1-4` of `…/1-4/1-4:1.0/host6/…`.
+fn usb_device(path: &str) -> Option<&str> {
+    let interface = path.split('/').find(|part| {
+        part.split_once(':').is_some_and(|(device, _)| path.contains(&format!("/{device}/{part}/")))
+    })?;
+    path.split_once(&format!("/{interface}/")).map(|(device, _)| device)
 }
 
 /// `nvme0` of `nvme0n1`.
@@ -117,50 +271,6 @@ fn controller(namespace: &str) -> Option<&str> {
     let digits = namespace.strip_prefix("nvme")?;
     let end = digits.find('n')?;
     namespace.get(.."nvme".len() + end)
-}
-
-/// Device types to try, best first.
-fn kinds(target: &Target<'_>) -> &'static [SmartctlKind] {
-    use SmartctlKind::{Ata, Auto, Nvme, Sat, Sat12, Scsi};
-    let speaks_ata = target.block.model.value().is_some_and(|model| model.starts_with("ATA "));
-    match target.transport {
-        Transport::Nvme => &[Nvme],
-        Transport::Sata => &[Sat, Sat12, Ata],
-        // A SAS host serves SATA drives too; each kind of drive refuses the other's question at once.
-        Transport::Sas if !speaks_ata => &[Scsi, Sat],
-        Transport::Sas => &[Sat, Scsi],
-        // smartctl knows most bridges by their USB ids, and `sat` suits the rest.
-        Transport::Usb => &[Auto, Sat, Sat12],
-        Transport::Scsi | Transport::Virtio | Transport::Mmc => &[Auto, Sat, Scsi],
-    }
-}
-
-async fn drive(door: &Door<'_>, target: &Target<'_>) -> Drive {
-    let mut best: Option<ParsedDrive> = None;
-    for kind in kinds(target) {
-        let request = Request::Run(Command::Smartctl { device: target.node.clone(), kind: *kind });
-        let (parsed, go_on) = match door.ask(&request).await {
-            Ok(fetched) => (smartctl::parse(&fetched.bytes, &fetched.place), true),
-            Err(Missing::NotThere) => {
-                (smartctl::nothing(format!("{}: it was not asked", request.noun())), true)
-            }
-            // A drive that hangs, or a missing program, does not answer another question either.
-            Err(Missing::Failed(why) | Missing::NoTool(why)) => (smartctl::nothing(why), false),
-        };
-        let good = !parsed.is_poor();
-        if best.as_ref().is_none_or(|best| parsed.richness() > best.richness()) {
-            best = Some(parsed);
-        }
-        if good || !go_on {
-            break;
-        }
-    }
-    let parsed = best.unwrap_or_else(|| smartctl::nothing("no way to ask this drive is known".to_owned()));
-    if let smartctl::Answer::NoSmart(why) | smartctl::Answer::Unreadable(why) = &parsed.answer {
-        door.note(why);
-    }
-    let by_system = by_system(door, target).await;
-    joined(parsed.drive, by_system)
 }
 
 /// What sysfs says of the drive; with the kernel's names where the drive did not answer.
@@ -176,176 +286,51 @@ async fn by_system(door: &Door<'_>, target: &Target<'_>) -> Drive {
         _ => Observed::NotCollected,
     };
     Drive {
-        device: target.node.name().to_owned(),
         protocol,
         medium,
         model: block.model.clone(),
         serial: if nvme { door.text(&file("serial")).await } else { Observed::NotCollected },
+        wwn: if nvme { Observed::NotCollected } else { world_wide_name(door.text(&file("wwid")).await) },
         firmware: if nvme { door.text(&file("firmware_rev")).await } else { Observed::NotCollected },
         capacity_bytes: block.size_bytes.clone(),
         ..Drive::default()
     }
 }
 
-/// The drive's own answer, filled up by the system's.
-fn joined(answer: Drive, system: Drive) -> Drive {
+/// `naa.5000…`. The other forms (`t10.ATA …`) are made of model and serial number.
+fn world_wide_name(id: Observed<String>) -> Observed<String> {
+    match id {
+        Observed::Seen { value, from } => value
+            .strip_prefix("naa.")
+            .map_or(Observed::NotCollected, |name| Observed::Seen { value: name.to_ascii_lowercase(), from }),
+        _ => Observed::NotCollected,
+    }
+}
+
+/// The better source, filled up by the other. What a reading is missing for stays the better one's reason.
+fn filled(best: Drive, other: Drive) -> Drive {
     Drive {
-        device: system.device,
-        protocol: answer.protocol.or(|| system.protocol),
-        medium: answer.medium.or(|| system.medium),
-        model: answer.model.or(|| system.model),
-        serial: answer.serial.or(|| system.serial),
-        firmware: answer.firmware.or(|| system.firmware),
-        capacity_bytes: answer.capacity_bytes.or(|| system.capacity_bytes),
-        ..answer
+        protocol: best.protocol.or(|| other.protocol),
+        medium: best.medium.or(|| other.medium),
+        model: best.model.or(|| other.model),
+        serial: best.serial.or(|| other.serial),
+        wwn: best.wwn.or(|| other.wwn),
+        firmware: best.firmware.or(|| other.firmware),
+        capacity_bytes: best.capacity_bytes.or(|| other.capacity_bytes),
+        rotation_rpm: best.rotation_rpm.or(|| other.rotation_rpm),
+        temperature_c: best.temperature_c.or(|| other.temperature_c),
+        power_on_hours: best.power_on_hours.or(|| other.power_on_hours),
+        power_cycles: best.power_cycles.or(|| other.power_cycles),
+        ata_attributes: best.ata_attributes.or(|| other.ata_attributes),
+        nvme: best.nvme.or(|| other.nvme),
+        link_speed: best.link_speed.or(|| other.link_speed),
+        link_speed_max: best.link_speed_max.or(|| other.link_speed_max),
+        qts_health: best.qts_health.or(|| other.qts_health),
+        qts_cache: best.qts_cache.or(|| other.qts_cache),
+        ..best
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::expect_used)]
-mod tests {
-    use super::*;
-    use crate::door::testing::run;
-    use crate::probes::block_devices;
-
-    const SATA: &str = "../devices/pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0/block/sda";
-    const USB: &str =
-        "../devices/pci0000:00/0000:00:14.0/usb1/1-4/1-4:1.0/host6/target6:0:0/6:0:0:0/block/sda";
-    const SAS: &str =
-        "../devices/pci0000:00/0000:01:00.0/host0/port-0:0/end_device-0:0/target0:0:0/0:0:0:0/block/sda";
-
-    fn drives(files: &[(&str, &str)]) -> Observed<Vec<Drive>> {
-        run(files, async |door| {
-            let source = crate::recorded::RecordedSource::default();
-            let run = Run { source: &source, end: None, progress: None };
-            collect(door, run, &block_devices::collect(door).await).await
-        })
-    }
-
-    fn answer(kind: &str, protocol: &str, rest: &str) -> String {
-        format!(
-            r#"{{"smartctl":{{"version":[7,4],"exit_status":0}},"device":{{"name":"/dev/sda","type":"{kind}","protocol":"{protocol}"}},"serial_number":"S1"{rest}}}"#
-        )
-    }
-
-    fn good() -> String {
-        answer("sat", "ATA", r#","smart_status":{"passed":true},"temperature":{"current":31}"#)
-    }
-
-    /// One SATA disk with these answers; which one counted, by its place.
-    fn check_chain(path: &str, answers: &[(&str, String)], counted: Option<&str>) {
-        let places: Vec<String> =
-            answers.iter().map(|(slug, _)| format!("cmd/smartctl.{slug}/stdout")).collect();
-        let mut files = vec![("sys/block/sda.link", path), ("sys/block/sda/size", "8")];
-        files.extend(places.iter().zip(answers).map(|(place, (_, text))| (place.as_str(), text.as_str())));
-        let found = drives(&files);
-        let drive = &found.value().expect("one drive")[0];
-        assert_eq!(
-            drive.serial.place(),
-            counted.map(|slug| format!("cmd/smartctl.{slug}/stdout")).as_deref()
-        );
-    }
-
-    #[test]
-    fn a_poor_answer_is_asked_again_another_way() {
-        let wrong =
-            || answer("scsi", "SCSI", r#","smart_support":{"available":false},"temperature":{"current":0}"#);
-        let cold = || answer("sat", "ATA", r#","smart_status":{"passed":true},"temperature":{"current":0}"#);
-        check_chain(SATA, &[("sat.sda", good()), ("ata.sda", good())], Some("sat.sda"));
-        check_chain(SATA, &[("sat.sda", wrong()), ("sat12.sda", good())], Some("sat12.sda"));
-        check_chain(
-            SATA,
-            &[("sat.sda", cold()), ("sat12.sda", "{".into()), ("ata.sda", good())],
-            Some("ata.sda"),
-        );
-        check_chain(SATA, &[("sat.sda", cold()), ("ata.sda", wrong())], Some("sat.sda"));
-        check_chain(SATA, &[], None);
-        check_chain(SAS, &[("scsi.sda", wrong()), ("sat.sda", good())], Some("sat.sda"));
-        check_chain(USB, &[("auto.sda", good())], Some("auto.sda"));
-    }
-
-    #[test]
-    fn a_sleeping_drive_is_left_alone() {
-        let asleep = r#"{"smartctl":{"exit_status":3,"messages":[{"string":"Device is in STANDBY mode, exit(3)","severity":"information"}]},"device":{"name":"/dev/sda","protocol":"ATA"}}"#;
-        let found = drives(&[
-            ("sys/block/sda.link", SATA),
-            ("sys/block/sda/device/model", "ST4000VN008-2DR1"),
-            ("sys/block/sda/queue/rotational", "1"),
-            ("cmd/smartctl.sat.sda/stdout", asleep),
-        ]);
-        let drive = &found.value().expect("one drive")[0];
-        assert_eq!(drive.power_mode.value(), Some(&assay_bundle::facts::drive::PowerMode::Standby));
-        assert_eq!(drive.health_passed, Observed::unreadable(smartctl::ASLEEP));
-        assert_eq!(drive.model.place(), Some("sys/block/sda/device/model"));
-        assert_eq!(drive.medium.value(), Some(&Medium::Hdd));
-    }
-
-    #[test]
-    fn without_smartctl_every_drive_is_still_listed() {
-        let found = drives(&[
-            ("sys/block/sda.link", SATA),
-            ("sys/block/sda/size", "7814037168"),
-            ("sys/block/nvme0n1.link", "../devices/pci0000:00/0000:01:00.0/nvme/nvme0/nvme0n1"),
-            ("sys/block/nvme0n2.link", "../devices/pci0000:00/0000:01:00.0/nvme/nvme0/nvme0n2"),
-            ("sys/block/nvme0n1/device/serial", "N1"),
-            ("cmd/smartctl.sat.sda.unreadable", r#"{"no_tool":{"name":"smartctl"}}"#),
-            ("cmd/smartctl.nvme.nvme0.unreadable", r#"{"no_tool":{"name":"smartctl"}}"#),
-        ]);
-        let all = found.value().expect("two drives");
-        assert_eq!(all.iter().map(|drive| drive.device.as_str()).collect::<Vec<_>>(), ["nvme0", "sda"]);
-        assert_eq!(all[0].serial, Observed::seen("N1".to_owned(), "sys/block/nvme0n1/device/serial"));
-        assert_eq!(all[1].capacity_bytes.value().map(|bytes| bytes.0), Some(4_000_787_030_016));
-        for drive in all {
-            assert!(
-                drive.health_passed.why_not().is_some_and(|why| why.contains("smartctl is not installed"))
-            );
-        }
-    }
-
-    #[test]
-    fn the_bay_is_the_chassis_own() {
-        fn check(map: &Observed<String>, device: &str, expected: &Observed<u32>) {
-            assert_eq!(&bay(map, device), expected);
-        }
-        let text = "[Index]\npd_bitmap = 0x6\n[PhysicalDisk_1]\nport_id = 3\npd_sys_name = /dev/sda\n[PhysicalDisk_2]\nport_id = x\npd_sys_name = /dev/sdb\n";
-        let map = Observed::seen(text.to_owned(), "etc/enclosure_0.conf");
-        check(&map, "sda", &Observed::seen(3, "etc/enclosure_0.conf"));
-        check(&map, "sdb", &Observed::Absent);
-        check(&map, "sdaa", &Observed::Absent);
-        check(&Observed::Absent, "sda", &Observed::NotCollected);
-        check(&Observed::unreadable("why"), "sda", &Observed::unreadable("why"));
-    }
-
-    #[test]
-    fn only_drives_are_drives() {
-        let targets_of = |files: &[(&str, &str)]| drives(files).value().map_or(0, Vec::len);
-        assert_eq!(targets_of(&[("sys/block/sda.link", USB), ("sys/block/sda/removable", "1")]), 0);
-        assert_eq!(targets_of(&[("sys/block/sda.link", USB), ("sys/block/sda/removable", "0")]), 1);
-        assert_eq!(targets_of(&[("sys/block/vda.link", "../devices/pci0000:00/virtio1/block/vda")]), 0);
-        assert_eq!(drives(&[]), Observed::Absent);
-        let denied = drives(&[("sys/block/.list.unreadable", r#"{"denied":{"what":"/sys/block"}}"#)]);
-        assert!(denied.why_not().is_some_and(|why| why.contains("/sys/block")));
-    }
-
-    #[test]
-    fn a_drive_on_two_paths_is_one_drive() {
-        let named = |device: &str, serial: &str, wwn: &str| Drive {
-            device: device.to_owned(),
-            serial: Observed::seen(serial.to_owned(), "x"),
-            wwn: Observed::seen(wwn.to_owned(), "x"),
-            ..Drive::default()
-        };
-        let nameless = || Drive::default();
-        let kept = without_doubles(vec![
-            named("sda", "1", "a"),
-            named("sdb", "1", "a"),
-            named("sdc", "1", "b"),
-            nameless(),
-            nameless(),
-        ]);
-        assert_eq!(
-            kept.iter().map(|drive| drive.device.as_str()).collect::<Vec<_>>(),
-            ["sda", "sdc", "", ""]
-        );
-    }
-}
+mod tests;
