@@ -14,6 +14,7 @@ pub mod identity;
 pub mod kernel_log;
 pub mod md;
 pub mod network;
+pub mod qts_cooling;
 pub mod stuck;
 
 use std::time::Instant;
@@ -39,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "kernel_log",
     "md",
     "network",
+    "qts_cooling",
     "stuck",
 ];
 
@@ -107,7 +109,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
+    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, cooling, stuck) = tokio::join!(
         disks,
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
@@ -117,8 +119,10 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
+        step!(run, "qts_cooling", door => qts_cooling::collect(&door).await),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
     );
+    let sensors = cooling.0.beside(hwmon.0);
     let facts = Facts {
         identity: identity.0,
         clock: clock.0,
@@ -126,9 +130,9 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         block_devices: blocks.0,
         drives: drives.0,
         md_arrays: md.0,
-        fans: hwmon.0.fans,
-        temperatures: hwmon.0.temperatures,
-        voltages: hwmon.0.voltages,
+        fans: sensors.fans,
+        temperatures: sensors.temperatures,
+        voltages: sensors.voltages,
         memory_controllers: edac.0,
         kernel_log: kernel_log.0,
         network_links: network.0,
@@ -145,6 +149,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         kernel_log.1,
         md.1,
         network.1,
+        cooling.1,
         stuck.1,
     ];
     (facts, steps)
