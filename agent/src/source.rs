@@ -99,6 +99,7 @@ impl Source for WithoutDrives {
             Request::Run(Command::Sensors(_)) => true,
             Request::Run(command) => command.device().is_some(),
             Request::KernelLog | Request::HostSample => true,
+            Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) => true,
             Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
                 HIDDEN.iter().any(|hidden| path.starts_with(hidden))
             }

@@ -10,20 +10,25 @@
 mod bounded;
 pub mod command;
 mod door;
+pub mod hal_log;
 #[cfg(test)]
 mod hostile;
 mod ini;
 mod join;
 #[cfg(feature = "live")]
 pub mod live;
+pub mod management_cgi;
 mod mdstat;
+pub mod nut;
 mod own_cost;
 pub mod probes;
 pub mod recorded;
 pub mod recording;
 mod signatures;
 pub mod smartctl;
+pub mod snmp;
 pub mod source;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::fmt;

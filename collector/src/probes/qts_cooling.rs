@@ -83,7 +83,7 @@ pub(crate) async fn is_qts(door: &Door<'_>) -> bool {
 
 /// One list from two: the first one's readings, then the second's. What was seen wins over what was not, and a
 /// failure over "has none".
-fn together<T>(first: Observed<Vec<T>>, second: Observed<Vec<T>>) -> Observed<Vec<T>> {
+pub(crate) fn together<T>(first: Observed<Vec<T>>, second: Observed<Vec<T>>) -> Observed<Vec<T>> {
     match (first, second) {
         (Observed::Seen { mut value, from }, Observed::Seen { value: more, .. }) => {
             value.extend(more);
