@@ -255,21 +255,13 @@ const TEMPERATURE: u32 = 6;
 
 #[cfg(test)]
 #[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
-mod tests {
-    use assay_bundle::facts::power::PowerStatus;
+pub(crate) mod testing {
+    //! A service that answers.
 
     use super::*;
-    use crate::hostile;
 
-    const TABLE: &str = "1.3.6.1.4.1.24681.1.4.1.1.1.1.3.2.1";
-
-    /// A service's answer, in the same words as the question.
-    fn response(request: u16, oid: &[u32], value: &[u8]) -> Vec<u8> {
-        let mut bytes = question(request, oid);
-        let end = bytes.len() - 2;
-        bytes.truncate(end);
-        // The value takes the place of NULL; the lengths around it grow.
-        let at = bytes.iter().position(|byte| *byte == GET_NEXT).unwrap();
+    /// The answer to a question about `oid`: a value in BER.
+    pub(crate) fn response(request: u16, oid: &[u32], value: &[u8]) -> Vec<u8> {
         let mut name = Vec::new();
         base128(&mut name, oid[0] * 40 + oid[1]);
         oid[2..].iter().for_each(|part| base128(&mut name, *part));
@@ -282,8 +274,22 @@ mod tests {
             tagged(SEQUENCE, &tagged(SEQUENCE, &binding)),
         ]
         .concat();
-        tagged(SEQUENCE, &[bytes[2..at].to_vec(), tagged(RESPONSE, &pdu)].concat())
+        let message =
+            [tagged(INTEGER, &[VERSION]), tagged(OCTETS, COMMUNITY), tagged(RESPONSE, &pdu)].concat();
+        tagged(SEQUENCE, &message)
     }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use assay_bundle::facts::power::PowerStatus;
+
+    use super::testing::response;
+    use super::*;
+    use crate::hostile;
+
+    const TABLE: &str = "1.3.6.1.4.1.24681.1.4.1.1.1.1.3.2.1";
 
     #[test]
     fn the_question_is_what_net_snmp_sends() {

@@ -120,3 +120,91 @@ pub(super) fn without_session() -> Failure {
         why: "QTS's management pages need an administrator's session; open Assay in the desktop of QTS as an administrator and start the check there".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const HEALTH: &str = "<QDocRoot><authPassed>1</authPassed><hostname>cellar</hostname><sysHealth><status>good</status></sysHealth></QDocRoot>";
+
+    /// Answers with the first page that is left, and writes down what was asked.
+    #[derive(Clone, Default)]
+    struct Double {
+        asked: Arc<Mutex<Vec<(u16, String)>>>,
+        answers: Arc<Mutex<Vec<Result<Vec<u8>, String>>>>,
+    }
+
+    impl ManagementCaller for Double {
+        fn call<'a>(&'a self, port: u16, path: String) -> Called<'a> {
+            self.asked.lock().unwrap().push((port, path));
+            let answer = self.answers.lock().unwrap().remove(0);
+            Box::pin(std::future::ready(answer))
+        }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(future)
+    }
+
+    fn management(answers: &[Result<&str, &str>]) -> (Management, Double) {
+        let double = Double::default();
+        double
+            .answers
+            .lock()
+            .unwrap()
+            .extend(answers.iter().map(|a| a.map(|text| text.as_bytes().to_vec()).map_err(str::to_owned)));
+        (Management::new(Box::new(double.clone())), double)
+    }
+
+    #[test]
+    fn without_a_session_the_next_step_is_told() {
+        let (management, double) = management(&[]);
+        let failed = run(management.page(CgiPage::SysInfo)).expect_err("no session");
+        assert!(failed.to_string().contains("as an administrator"), "{failed}");
+        assert!(double.asked.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_page_is_asked_for_kept_and_given_again_with_its_time() {
+        let (management, double) = management(&[Ok(HEALTH), Err("GET /x?sid=abc123: refused")]);
+        assert!(management.open("abc123", 8080));
+        let first = run(management.page(CgiPage::SysHealth)).expect("a page");
+        assert!(
+            first.text().contains("<answered_unix_s>1") && !first.text().contains("cellar"),
+            "{}",
+            first.text()
+        );
+        assert_eq!(run(management.page(CgiPage::SysHealth)).expect("the last answer"), first);
+        management.close();
+        assert_eq!(run(management.page(CgiPage::SysHealth)).expect("the last answer"), first);
+        let path = "/cgi-bin/management/manaRequest.cgi?subfunc=sysinfo&sysHealth=1&sid=abc123".to_owned();
+        assert_eq!(*double.asked.lock().unwrap(), [(8080, path.clone()), (8080, path)]);
+    }
+
+    #[test]
+    fn the_session_is_never_shown() {
+        let (management, _) = management(&[Err("GET /x?sid=abc123: refused"), Ok("<html>login</html>")]);
+        assert!(management.open("abc123", 8080));
+        assert!(!format!("{management:?}").contains("abc123"));
+        let failed = run(management.page(CgiPage::SysInfo)).expect_err("refused").to_string();
+        assert!(failed.contains("refused") && !failed.contains("abc123"), "{failed}");
+        let failed = run(management.page(CgiPage::SysInfo)).expect_err("no page").to_string();
+        assert!(failed.contains("no page of QTS"), "{failed}");
+    }
+
+    #[test]
+    fn a_session_is_letters_and_digits() {
+        fn check(sid: &str, passes: bool) {
+            assert_eq!(management(&[]).0.open(sid, 80), passes, "{sid}");
+        }
+        check("abc123", true);
+        check("", false);
+        check("a&func=reboot", false);
+        check("a b", false);
+        check(&"a".repeat(65), false);
+    }
+}

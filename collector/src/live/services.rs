@@ -109,3 +109,94 @@ async fn ask(stream: &mut BufReader<TcpStream>, question: &str) -> std::io::Resu
     }
     Ok(text)
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::snmp::POWER_TABLE;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(future)
+    }
+
+    #[test]
+    fn nothing_listens_there() {
+        run(async {
+            let (tcp, udp) = (
+                TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port"),
+                UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port"),
+            );
+            let ports = (tcp.local_addr().expect("bound").port(), udp.local_addr().expect("bound").port());
+            drop((tcp, udp));
+            assert_eq!(nut_at(ports.0).await, Err(Failure::NotFound));
+            assert_eq!(snmp_power_at(ports.1).await, Err(Failure::NotFound));
+        });
+    }
+
+    #[test]
+    fn a_service_that_is_silent_costs_its_deadline() {
+        run(async {
+            let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let port = silent.local_addr().expect("bound").port();
+            let failed = snmp_power_at(port).await.expect_err("nobody answers");
+            assert!(failed.to_string().contains("community `public`"), "{failed}");
+        });
+    }
+
+    #[test]
+    fn a_ups_service_is_asked_for_its_units_and_their_variables() {
+        run(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let port = listener.local_addr().expect("bound").port();
+            let service = async {
+                let (stream, _) = listener.accept().await.expect("a caller");
+                let mut stream = BufReader::new(stream);
+                let mut asked = Vec::new();
+                let mut line = String::new();
+                while stream.read_line(&mut line).await.expect("text") > 0 {
+                    let answer = match line.as_str() {
+                        "LIST UPS\n" => "BEGIN LIST UPS\nUPS a \"Ann's desk\"\nEND LIST UPS\n",
+                        _ => {
+                            "BEGIN LIST VAR a\nVAR a ups.id \"Ann\"\nVAR a ups.status \"OL\"\nEND LIST VAR a\n"
+                        }
+                    };
+                    stream.write_all(answer.as_bytes()).await.expect("a reader");
+                    asked.push(std::mem::take(&mut line));
+                }
+                asked
+            };
+            let (found, asked) = tokio::join!(nut_at(port), service);
+            assert_eq!(asked, ["LIST UPS\n", "LIST VAR a\n"]);
+            let text = "BEGIN LIST UPS\nUPS a\nEND LIST UPS\nBEGIN LIST VAR a\nVAR a ups.status \"OL\"\nEND LIST VAR a\n";
+            assert_eq!(found.expect("answered").text(), text);
+        });
+    }
+
+    #[test]
+    fn a_walk_ignores_what_is_no_answer_and_ends() {
+        run(async {
+            let service = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let port = service.local_addr().expect("bound").port();
+            let answering = async {
+                let mut buffer = [0; 512];
+                for turn in 0..3_u8 {
+                    let (size, caller) = service.recv_from(&mut buffer).await.expect("a question");
+                    service.send_to(b"noise", caller).await.expect("sent");
+                    let mut oid = POWER_TABLE.to_vec();
+                    oid.extend([4, u32::from(turn) + 1]);
+                    let value: &[u8] = if turn == 0 { &[2, 1, 0] } else { &[0x82, 0] };
+                    let id = u16::from_be_bytes([buffer[18], buffer[19]]);
+                    assert!(size > 20);
+                    service.send_to(&snmp::testing::response(id, &oid, value), caller).await.expect("sent");
+                }
+            };
+            let (found, ()) = tokio::join!(snmp_power_at(port), answering);
+            let text = found.expect("answered").text();
+            assert_eq!(text, "1.3.6.1.4.1.24681.1.4.1.1.1.1.3.2.1.4.1 = INTEGER: 0\n");
+        });
+    }
+}
