@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use assay_bundle::facts::Facts;
 use assay_bundle::manifest::RunSource;
+use assay_collector::command::Command;
 use assay_collector::live::{LiveOptions, LiveSource};
 use assay_collector::recorded::RecordedSource;
 use assay_collector::source::{Answer, Failure, Request, Source};
@@ -97,8 +98,11 @@ struct WithoutDrives(LiveSource);
 impl Source for WithoutDrives {
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a> {
         let hidden = match request {
+            Request::Run(Command::Qts(command)) => command.reads_cooling(),
+            Request::Run(Command::Sensors(_)) => true,
             Request::Run(command) => command.device().is_some(),
             Request::KernelLog | Request::HostSample => true,
+            Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) => true,
             Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
                 HIDDEN.iter().any(|hidden| path.starts_with(hidden))
             }

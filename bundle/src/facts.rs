@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::observed::Observed;
 
 pub mod block;
+pub mod bmc;
 pub mod chassis;
 pub mod clock;
 pub mod drive;
@@ -17,9 +18,13 @@ pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
+pub mod limits;
+pub mod management;
 pub mod md;
 pub mod network;
+pub mod power;
 pub mod stuck;
+pub mod ups;
 
 /// Everything that one run saw. A field that a parser set did not know yet reads as NotCollected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +52,16 @@ pub struct Facts {
     pub temperatures: Observed<Vec<hwmon::TemperatureSensor>>,
     /// Voltage sensors.
     pub voltages: Observed<Vec<hwmon::VoltageSensor>>,
+    /// Temperature limits that the NAS itself works with.
+    pub temperature_limits: Observed<Vec<limits::TemperatureLimit>>,
+    /// Power supplies.
+    pub power: power::Power,
+    /// Uninterruptible power supplies.
+    pub ups: Observed<Vec<ups::Ups>>,
+    /// The board management controller.
+    pub bmc: Observed<bmc::Bmc>,
+    /// What QTS's management pages say.
+    pub management: management::ManagementReport,
     /// Memory controllers that count errors.
     pub memory_controllers: Observed<Vec<edac::MemoryController>>,
     /// What the kernel reported.

@@ -115,6 +115,15 @@ impl<'a> Door<'a> {
         }
     }
 
+    /// Asks for something that most machines refuse in good health (a service that is off, a page without a session):
+    /// the failure is no error of the step.
+    pub(crate) async fn try_ask(&self, request: &Request) -> Result<Fetched, Missing> {
+        let known = self.tally().errors.clone();
+        let answer = self.ask(request).await;
+        self.tally().errors = known;
+        answer
+    }
+
     fn failed(&self, request: &Request, failure: &Failure) -> Missing {
         let why = match failure {
             // These name what they are about themselves.

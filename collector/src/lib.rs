@@ -11,6 +11,7 @@ mod bounded;
 pub mod command;
 mod door;
 mod enclosure_conf;
+pub mod hal_log;
 #[cfg(test)]
 mod hostile;
 mod ini;
@@ -18,14 +19,18 @@ mod join;
 pub mod judge;
 #[cfg(feature = "live")]
 pub mod live;
+pub mod management_cgi;
 mod mdstat;
+pub mod nut;
 mod own_cost;
 pub mod probes;
 pub mod recorded;
 pub mod recording;
 mod signatures;
 pub mod smartctl;
+pub mod snmp;
 pub mod source;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,7 +7,8 @@
 //! runtime folder, and nothing touches its target again while it lives.
 //!
 //! What is done in this process cannot block: `/dev/kmsg` (opened non-blocking), the host sample (`sysinfo` reads a few
-//! files in `/proc`), the clock, and `/proc/PID/stat` of our own children.
+//! files in `/proc`), the clock, and `/proc/PID/stat` of our own children. Services of the NAS itself are asked over
+//! the loopback with deadlines of their own.
 //!
 //! Nothing here writes to the machine except the list of abandoned children in the runtime folder, which is RAM.
 //! There is no vendor command, no self-test and no setting that this door could reach.
@@ -16,12 +17,14 @@ mod abandoned;
 mod gate;
 mod kernel_log;
 mod leash;
+mod management;
 mod pool;
 mod proc_stat;
 mod protocol;
 mod reader;
 mod run;
 mod samples;
+mod services;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -31,6 +34,7 @@ use std::time::Duration;
 
 use assay_bundle::manifest::RunSource;
 
+pub use self::management::{Called, Management, ManagementCaller};
 pub use self::reader::reader_main;
 use crate::source::{Answer, Counters, Failure, Fetched, MAX_LIST_BYTES, Request, Source};
 
@@ -64,6 +68,8 @@ pub struct LiveOptions {
     pub command_deadline: Duration,
     /// How long a killed child may take to die.
     pub kill_grace: Duration,
+    /// QTS's management pages, where somebody can fetch them.
+    pub management: Option<Arc<Management>>,
 }
 
 impl LiveOptions {
@@ -77,6 +83,7 @@ impl LiveOptions {
             read_deadline: READ_DEADLINE,
             command_deadline: COMMAND_DEADLINE,
             kill_grace: KILL_GRACE,
+            management: None,
         }
     }
 
@@ -143,6 +150,13 @@ impl LiveSource {
             Request::HostSample if options.is_real() => samples::host()?,
             Request::HostSample => return Err(Failure::NotFound),
             Request::ClockSample => samples::clock()?,
+            Request::SnmpPower if options.is_real() => services::snmp_power().await?,
+            Request::Nut if options.is_real() => services::nut().await?,
+            Request::SnmpPower | Request::Nut => return Err(Failure::NotFound),
+            Request::ManagementCgi(page) => match &options.management {
+                Some(management) => management.page(*page).await?,
+                None => return Err(management::without_session()),
+            },
             Request::StuckReaders => samples::json("the list of stuck readers", &self.shared.gate.living())?,
         };
         fetched.place = request.place();

@@ -5,6 +5,7 @@
 //! `collect` over pure parsing; tests), add its name to [`NAMES`] and its line to [`run_all`].
 
 pub mod block_devices;
+pub mod bmc;
 pub mod chassis;
 pub mod clock;
 pub mod drives;
@@ -13,9 +14,15 @@ pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
+pub mod management;
 pub mod md;
 pub mod network;
+pub mod power;
+pub mod qts_cooling;
 pub mod stuck;
+pub mod temperature_limits;
+pub mod thermal_zones;
+pub mod ups;
 
 use std::time::Instant;
 
@@ -31,6 +38,7 @@ use crate::{Progress, ProgressState};
 /// Every probe: its file's name, and its name in `steps.json`.
 pub const NAMES: &[&str] = &[
     "block_devices",
+    "bmc",
     "chassis",
     "clock",
     "drives",
@@ -39,9 +47,15 @@ pub const NAMES: &[&str] = &[
     "hwmon",
     "identity",
     "kernel_log",
+    "management",
     "md",
     "network",
+    "power",
+    "qts_cooling",
     "stuck",
+    "temperature_limits",
+    "thermal_zones",
+    "ups",
 ];
 
 /// What a probe found, for its step.
@@ -109,8 +123,35 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => drives::collect(&door, run, &blocks.0).await).await;
         (blocks, drives)
     };
-    let ((blocks, drives), chassis, clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
+    let pages = async {
+        let management = step!(run, "management", door => management::collect(&door).await).await;
+        let (power, limits) = tokio::join!(
+            step!(run, "power", door => power::collect(&door, &management.0).await),
+            step!(run, "temperature_limits", door => optional(temperature_limits::collect(&door, &management.0).await)),
+        );
+        (management, power, limits)
+    };
+    let (
+        (blocks, drives),
+        (management, power, limits),
+        bmc,
+        chassis,
+        clock,
+        edac,
+        host,
+        hwmon,
+        identity,
+        kernel_log,
+        md,
+        network,
+        cooling,
+        stuck,
+        zones,
+        ups,
+    ) = tokio::join!(
         disks,
+        pages,
+        step!(run, "bmc", door => bmc::collect(&door).await),
         step!(run, "chassis", door => chassis::collect(&door).await),
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
@@ -120,8 +161,13 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
+        step!(run, "qts_cooling", door => qts_cooling::collect(&door).await),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
+        step!(run, "thermal_zones", door => optional(thermal_zones::collect(&door).await)),
+        step!(run, "ups", door => with(ups::collect(&door).await)),
     );
+    let sensors = cooling.0.beside(hwmon.0);
+    let temperatures = qts_cooling::together(sensors.temperatures, zones.0);
     let facts = Facts {
         identity: identity.0,
         chassis: chassis.0,
@@ -131,9 +177,14 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         drives: drives.0.drives,
         departed_drives: drives.0.departed,
         md_arrays: md.0,
-        fans: hwmon.0.fans,
-        temperatures: hwmon.0.temperatures,
-        voltages: hwmon.0.voltages,
+        fans: sensors.fans,
+        temperatures,
+        voltages: sensors.voltages,
+        temperature_limits: limits.0,
+        power: power.0,
+        ups: ups.0,
+        bmc: bmc.0,
+        management: management.0,
         memory_controllers: edac.0,
         kernel_log: kernel_log.0,
         network_links: network.0,
@@ -141,6 +192,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     };
     let steps = vec![
         blocks.1,
+        bmc.1,
         chassis.1,
         clock.1,
         drives.1,
@@ -149,9 +201,15 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         hwmon.1,
         identity.1,
         kernel_log.1,
+        management.1,
         md.1,
         network.1,
+        power.1,
+        cooling.1,
         stuck.1,
+        limits.1,
+        zones.1,
+        ups.1,
     ];
     (facts, steps)
 }
@@ -159,6 +217,12 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
 /// A reading and what it amounts to.
 fn with<T>(reading: Observed<T>) -> (Observed<T>, Found) {
     let found = Found::of(&reading);
+    (reading, found)
+}
+
+/// The same for a source that most machines do not have: NotCollected is nothing of its kind here.
+fn optional<T>(reading: Observed<T>) -> (Observed<T>, Found) {
+    let found = if reading.is_not_collected() { Found::Nothing } else { Found::of(&reading) };
     (reading, found)
 }
 

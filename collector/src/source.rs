@@ -16,6 +16,9 @@
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
 //! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
+//! | `SnmpPower` | `sample/snmp-power.txt` | the same with `.unreadable` |
+//! | `Nut` | `sample/nut.txt` | the same with `.unreadable` |
+//! | `ManagementCgi` | `sample/management-<page>.xml` | the same with `.unreadable` |
 //!
 //! A file that was read under a lock has `<place>.read` beside it: how it was read, as JSON ([`Manner`]).
 //! A reading that was cut at its limit has an empty file `<place>.truncated` beside it; a command says so in its
@@ -103,6 +106,47 @@ pub enum Request {
     ClockSample,
     /// The readers that are stuck now, as a JSON list of `assay_bundle::facts::stuck::StuckReader`.
     StuckReaders,
+    /// The state of the power units from the NAS's own SNMP service, if it is switched on: lines of
+    /// [`crate::snmp`].
+    SnmpPower,
+    /// What the NAS's own UPS service says: lines of the NUT protocol ([`crate::nut`]).
+    Nut,
+    /// A page of QTS's management, through an administrator's session: XML ([`crate::management_cgi`]).
+    ManagementCgi(CgiPage),
+}
+
+/// The pages of QTS's management that are known to read only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CgiPage {
+    /// Model, memory, network errors, fans, temperatures, power units.
+    SysInfo,
+    /// QTS's word for the whole.
+    SysHealth,
+    /// QTS's verdict on each bay.
+    DiskHealth,
+}
+
+impl CgiPage {
+    /// All pages.
+    pub const ALL: [Self; 3] = [Self::SysInfo, Self::SysHealth, Self::DiskHealth];
+
+    /// Its word in the place of its answer.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::SysInfo => "sysinfo",
+            Self::SysHealth => "syshealth",
+            Self::DiskHealth => "diskhealth",
+        }
+    }
+
+    /// Path and query below `/cgi-bin/`, without the session.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::SysInfo => "management/manaRequest.cgi?subfunc=sysinfo&hd=no&multicpu=1",
+            Self::SysHealth => "management/manaRequest.cgi?subfunc=sysinfo&sysHealth=1",
+            Self::DiskHealth => "disk/qsmart.cgi?func=all_hd_data",
+        }
+    }
 }
 
 impl Request {
@@ -140,6 +184,9 @@ impl Request {
             Self::HostSample => "sample/host.json".to_owned(),
             Self::ClockSample => "sample/clock.json".to_owned(),
             Self::StuckReaders => "sample/stuck.json".to_owned(),
+            Self::SnmpPower => "sample/snmp-power.txt".to_owned(),
+            Self::Nut => "sample/nut.txt".to_owned(),
+            Self::ManagementCgi(page) => format!("sample/management-{}.xml", page.slug()),
         }
     }
 
@@ -160,6 +207,9 @@ impl Request {
             Self::HostSample => "the host sample".to_owned(),
             Self::ClockSample => "the clock".to_owned(),
             Self::StuckReaders => "the list of stuck readers".to_owned(),
+            Self::SnmpPower => "the SNMP service of this NAS".to_owned(),
+            Self::Nut => "the UPS service of this NAS".to_owned(),
+            Self::ManagementCgi(page) => format!("QTS's management page {}", page.slug()),
         }
     }
 
@@ -351,6 +401,12 @@ mod tests {
         );
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");
+        check_place(&Request::Nut, "sample/nut.txt", "sample/nut.txt.unreadable");
+        check_place(
+            &Request::ManagementCgi(CgiPage::SysInfo),
+            "sample/management-sysinfo.xml",
+            "sample/management-sysinfo.xml.unreadable",
+        );
     }
 
     #[test]

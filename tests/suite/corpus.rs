@@ -1,6 +1,8 @@
 //! Parsers against real outputs of real devices, which lie beside the project and are never copied into it. The
 //! expected values were computed independently of us; a difference is a question to answer.
 
+mod qnap_cgi;
+
 use std::collections::BTreeMap;
 
 use assay_bundle::Facts;

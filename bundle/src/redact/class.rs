@@ -45,7 +45,14 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sys/block/*/device/firmware_rev", Version),
     ("sys/module/*/version", Version),
     ("sys/**", Text),
+    // Services of the NAS itself. Object identifiers are dotted numbers and no addresses.
+    ("sample/snmp-power.txt", Version),
+    ("sample/nut.txt", Text),
+    ("sample/management-*.xml", Version),
     // Tools that only read.
+    ("cmd/ipmitool.*/stdout", Text),
+    ("cmd/ipmitool.*/stderr", Text),
+    ("cmd/ipmitool.*/status.json", Json),
     ("cmd/smartctl.*/stdout", Json),
     ("cmd/smartctl.*/stderr", Text),
     ("cmd/smartctl.*/status.json", Json),
@@ -57,6 +64,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("etc/.list", Text),
     ("etc/enclosure_*.conf", Text),
     ("etc/volume.conf", Text),
+    ("etc/hal_util.conf", Text),
+    ("etc/config/hal_setting.conf", Text),
     ("tmp/smart/.list", Text),
     ("tmp/smart/smart_*_*.info", Text),
     ("tmp/smart/smart_*_*.info.read", Json),

@@ -28,6 +28,18 @@ pub enum QtsCommand {
     PageSize,
     /// `hal_app --se_enum`: every enclosure, cards and expansion units included.
     Enclosures,
+    /// `getsysinfo cputmp`: the processor's temperature as QTS calibrates it.
+    CpuTemperature,
+    /// `getsysinfo systmp`: the temperature inside the case.
+    SystemTemperature,
+    /// `getsysinfo sysfannum`: how many fans QTS reads.
+    FanCount,
+    /// `getsysinfo sysfan N`: the speed of one fan.
+    FanSpeed(FanNumber),
+    /// `hal_app --se_sys_get_fan`: speed and QNAP's own verdict on one fan.
+    FanState(FanNumber),
+    /// `hal_app --se_sys_get_fan_pwm`: how hard one fan is driven.
+    FanDrive(FanNumber),
 }
 
 /// Which `uLinux.conf` answers.
@@ -86,6 +98,31 @@ impl VpdField {
     }
 }
 
+/// One of the fans that QTS counts from 1: 1 to [`FanNumber::MOST`]. `getsysinfo` takes this number, `hal_app` one
+/// less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FanNumber(u8);
+
+impl FanNumber {
+    /// No known model has more than six; more than this is not asked for, whatever a configuration says.
+    pub const MOST: u8 = 16;
+
+    /// The fan of this number; `None` outside of 1 to [`Self::MOST`].
+    pub fn new(number: u8) -> Option<Self> {
+        (1..=Self::MOST).contains(&number).then_some(Self(number))
+    }
+
+    /// The number from 1.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// The number from 0.
+    pub fn index(self) -> u8 {
+        self.0.saturating_sub(1)
+    }
+}
+
 impl QtsCommand {
     /// The program's file name.
     pub fn tool(&self) -> &'static str {
@@ -96,6 +133,23 @@ impl QtsCommand {
                 "hal_app"
             }
             Self::QcliDisks => "qcli_storage",
+            Self::CpuTemperature | Self::SystemTemperature | Self::FanCount | Self::FanSpeed(_) => {
+                "getsysinfo"
+            }
+            Self::FanState(_) | Self::FanDrive(_) => "hal_app",
+        }
+    }
+
+    /// Whether it reads fans or temperatures: who the machine is can be told without.
+    pub fn reads_cooling(&self) -> bool {
+        match self {
+            Self::CpuTemperature
+            | Self::SystemTemperature
+            | Self::FanCount
+            | Self::FanSpeed(_)
+            | Self::FanState(_)
+            | Self::FanDrive(_) => true,
+            _ => false,
         }
     }
 
@@ -113,6 +167,22 @@ impl QtsCommand {
             Self::PageSize => &["--get_pagesize"],
             Self::Enclosures => &["--se_enum"],
             Self::QcliDisks => &["-d"],
+            Self::CpuTemperature => &["cputmp"],
+            Self::SystemTemperature => &["systmp"],
+            Self::FanCount => &["sysfannum"],
+            Self::FanSpeed(fan) => return vec!["sysfan".to_owned(), fan.number().to_string()],
+            Self::FanState(fan) => {
+                return vec![
+                    "--se_sys_get_fan".to_owned(),
+                    format!("enc_sys_id=root,obj_index={}", fan.index()),
+                ];
+            }
+            Self::FanDrive(fan) => {
+                return vec![
+                    "--se_sys_get_fan_pwm".to_owned(),
+                    format!("enc_sys_id=root,obj_index={}", fan.index()),
+                ];
+            }
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -129,6 +199,12 @@ impl QtsCommand {
             Self::PageSize => "hal_app.get_pagesize".to_owned(),
             Self::Enclosures => "hal_app.se_enum".to_owned(),
             Self::QcliDisks => "qcli_storage.d".to_owned(),
+            Self::CpuTemperature => "getsysinfo.cputmp".to_owned(),
+            Self::SystemTemperature => "getsysinfo.systmp".to_owned(),
+            Self::FanCount => "getsysinfo.sysfannum".to_owned(),
+            Self::FanSpeed(fan) => format!("getsysinfo.sysfan.{}", fan.number()),
+            Self::FanState(fan) => format!("hal_app.fan.{}", fan.index()),
+            Self::FanDrive(fan) => format!("hal_app.fan_pwm.{}", fan.index()),
         }
     }
 }
@@ -138,7 +214,7 @@ impl QtsCommand {
 pub(super) fn samples() -> Vec<(QtsCommand, &'static str)> {
     let current = |key| QtsCommand::Config { file: ConfigFile::Current, key };
     let factory = |key| QtsCommand::Config { file: ConfigFile::Factory, key };
-    vec![
+    let mut all = vec![
         (QtsCommand::Hwsn, "get_hwsn"),
         (current(SystemKey::Model), "getcfg System Model"),
         (current(SystemKey::Version), "getcfg System Version"),
@@ -156,5 +232,29 @@ pub(super) fn samples() -> Vec<(QtsCommand, &'static str)> {
         (QtsCommand::PageSize, "hal_app --get_pagesize"),
         (QtsCommand::Enclosures, "hal_app --se_enum"),
         (QtsCommand::QcliDisks, "qcli_storage -d"),
-    ]
+        (QtsCommand::CpuTemperature, "getsysinfo cputmp"),
+        (QtsCommand::SystemTemperature, "getsysinfo systmp"),
+        (QtsCommand::FanCount, "getsysinfo sysfannum"),
+    ];
+    for (number, speed, state, drive) in [
+        (
+            1,
+            "getsysinfo sysfan 1",
+            "hal_app --se_sys_get_fan enc_sys_id=root,obj_index=0",
+            "hal_app --se_sys_get_fan_pwm enc_sys_id=root,obj_index=0",
+        ),
+        (
+            FanNumber::MOST,
+            "getsysinfo sysfan 16",
+            "hal_app --se_sys_get_fan enc_sys_id=root,obj_index=15",
+            "hal_app --se_sys_get_fan_pwm enc_sys_id=root,obj_index=15",
+        ),
+    ] {
+        if let Some(fan) = FanNumber::new(number) {
+            all.push((QtsCommand::FanSpeed(fan), speed));
+            all.push((QtsCommand::FanState(fan), state));
+            all.push((QtsCommand::FanDrive(fan), drive));
+        }
+    }
+    all
 }
