@@ -14,9 +14,11 @@ mod door;
 mod hostile;
 mod ini;
 mod join;
+mod lines;
 #[cfg(feature = "live")]
 pub mod live;
-mod mdstat;
+pub mod mdadm;
+pub mod mdstat;
 mod own_cost;
 pub mod probes;
 pub mod recorded;
