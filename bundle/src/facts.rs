@@ -19,6 +19,7 @@ pub mod kernel_log;
 pub mod md;
 pub mod network;
 pub mod stuck;
+pub mod zfs;
 
 /// Everything that one run saw. A field that a parser set did not know yet reads as NotCollected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,4 +51,6 @@ pub struct Facts {
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.
     pub stuck_readers: Observed<Vec<stuck::StuckReader>>,
+    /// ZFS pools.
+    pub zfs_pools: Observed<Vec<zfs::ZfsPool>>,
 }

@@ -9,6 +9,8 @@
 
 mod bounded;
 pub mod command;
+#[cfg(test)]
+mod commutes;
 mod door;
 #[cfg(test)]
 mod hostile;
@@ -26,6 +28,7 @@ pub mod recording;
 mod signatures;
 pub mod smartctl;
 pub mod source;
+pub mod zpool;
 
 use std::collections::BTreeMap;
 use std::fmt;

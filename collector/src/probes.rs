@@ -15,6 +15,7 @@ pub mod kernel_log;
 pub mod md;
 pub mod network;
 pub mod stuck;
+pub mod zfs;
 
 use std::time::Instant;
 
@@ -40,6 +41,7 @@ pub const NAMES: &[&str] = &[
     "md",
     "network",
     "stuck",
+    "zfs",
 ];
 
 /// What a probe found, for its step.
@@ -107,7 +109,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
+    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck, zfs) = tokio::join!(
         disks,
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
@@ -118,6 +120,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "md", door => with(md::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
+        step!(run, "zfs", door => with(zfs::collect(&door).await)),
     );
     let facts = Facts {
         identity: identity.0,
@@ -133,6 +136,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         kernel_log: kernel_log.0,
         network_links: network.0,
         stuck_readers: stuck.0,
+        zfs_pools: zfs.0,
     };
     let steps = vec![
         blocks.1,
@@ -146,6 +150,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         md.1,
         network.1,
         stuck.1,
+        zfs.1,
     ];
     (facts, steps)
 }
