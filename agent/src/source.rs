@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use assay_bundle::facts::Facts;
 use assay_bundle::manifest::RunSource;
+use assay_collector::command::Command;
 use assay_collector::live::{LiveOptions, LiveSource};
 use assay_collector::recorded::RecordedSource;
 use assay_collector::source::{Answer, Failure, Request, Source};
@@ -23,13 +24,14 @@ const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
 /// What that question does not look at.
-const HIDDEN: [&str; 6] = [
+const HIDDEN: [&str; 7] = [
     "/sys/block",
     "/sys/class/block",
     "/sys/class/hwmon",
     "/sys/class/nvme",
     "/sys/devices/system/edac",
     "/proc/mdstat",
+    "/proc/mounts",
 ];
 
 /// This machine, or the recording at `recorded`.
@@ -94,8 +96,8 @@ struct WithoutDrives(LiveSource);
 impl Source for WithoutDrives {
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a> {
         let hidden = match request {
-            Request::Run(command) => command.device().is_some(),
-            Request::KernelLog | Request::HostSample => true,
+            Request::Run(command) => command.device().is_some() || matches!(command, Command::Storage(_)),
+            Request::KernelLog | Request::HostSample | Request::Space { .. } => true,
             Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
                 HIDDEN.iter().any(|hidden| path.starts_with(hidden))
             }

@@ -17,6 +17,7 @@ pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
 pub mod md;
+pub mod mounts;
 pub mod network;
 pub mod stuck;
 pub mod zfs;
@@ -51,6 +52,8 @@ pub struct Facts {
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.
     pub stuck_readers: Observed<Vec<stuck::StuckReader>>,
+    /// Mounted file systems with disks behind them.
+    pub mounts: Observed<Vec<mounts::Mount>>,
     /// ZFS pools.
     pub zfs_pools: Observed<Vec<zfs::ZfsPool>>,
 }

@@ -13,6 +13,7 @@ pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
 pub mod md;
+pub mod mounts;
 pub mod network;
 pub mod stuck;
 pub mod zfs;
@@ -39,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "identity",
     "kernel_log",
     "md",
+    "mounts",
     "network",
     "stuck",
     "zfs",
@@ -109,7 +111,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck, zfs) = tokio::join!(
+    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, mounts, network, stuck, zfs) = tokio::join!(
         disks,
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
@@ -118,6 +120,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "identity", door => identity::collect(&door).await),
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
+        step!(run, "mounts", door => with(mounts::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
         step!(run, "zfs", door => with(zfs::collect(&door).await)),
@@ -129,6 +132,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         block_devices: blocks.0,
         drives: drives.0,
         md_arrays: md.0,
+        mounts: mounts.0,
         fans: hwmon.0.fans,
         temperatures: hwmon.0.temperatures,
         voltages: hwmon.0.voltages,
@@ -148,6 +152,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         identity.1,
         kernel_log.1,
         md.1,
+        mounts.1,
         network.1,
         stuck.1,
         zfs.1,
