@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::observed::Observed;
 
 pub mod block;
+pub mod boot_device;
 pub mod clock;
 pub mod drive;
 pub mod edac;
@@ -52,6 +53,8 @@ pub struct Facts {
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.
     pub stuck_readers: Observed<Vec<stuck::StuckReader>>,
+    /// The device that the system starts from.
+    pub boot_device: Observed<boot_device::BootDevice>,
     /// Mounted file systems with disks behind them.
     pub mounts: Observed<Vec<mounts::Mount>>,
     /// ZFS pools.

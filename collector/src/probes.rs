@@ -5,6 +5,7 @@
 //! `collect` over pure parsing; tests), add its name to [`NAMES`] and its line to [`run_all`].
 
 pub mod block_devices;
+pub mod boot_device;
 pub mod clock;
 pub mod drives;
 pub mod edac;
@@ -32,6 +33,7 @@ use crate::{Progress, ProgressState};
 /// Every probe: its file's name, and its name in `steps.json`.
 pub const NAMES: &[&str] = &[
     "block_devices",
+    "boot_device",
     "clock",
     "drives",
     "edac",
@@ -111,8 +113,23 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, mounts, network, stuck, zfs) = tokio::join!(
+    let (
+        (blocks, drives),
+        boot_device,
+        clock,
+        edac,
+        host,
+        hwmon,
+        identity,
+        kernel_log,
+        md,
+        mounts,
+        network,
+        stuck,
+        zfs,
+    ) = tokio::join!(
         disks,
+        step!(run, "boot_device", door => with(boot_device::collect(&door).await)),
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
         step!(run, "host", door => host::collect(&door).await),
@@ -130,6 +147,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         clock: clock.0,
         host: host.0,
         block_devices: blocks.0,
+        boot_device: boot_device.0,
         drives: drives.0,
         md_arrays: md.0,
         mounts: mounts.0,
@@ -144,6 +162,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     };
     let steps = vec![
         blocks.1,
+        boot_device.1,
         clock.1,
         drives.1,
         edac.1,

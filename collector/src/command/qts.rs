@@ -6,6 +6,8 @@
 pub enum QtsCommand {
     /// `get_hwsn`: the serial number of the unit.
     Hwsn,
+    /// `hal_app --get_boot_pd port_id=0`: the node of the disk that the system starts from.
+    BootDevice,
 }
 
 impl QtsCommand {
@@ -13,6 +15,7 @@ impl QtsCommand {
     pub fn tool(&self) -> &'static str {
         match self {
             Self::Hwsn => "get_hwsn",
+            Self::BootDevice => "hal_app",
         }
     }
 
@@ -20,6 +23,7 @@ impl QtsCommand {
     pub fn argv(&self) -> Vec<String> {
         let words: &[&str] = match self {
             Self::Hwsn => &[],
+            Self::BootDevice => &["--get_boot_pd", "port_id=0"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -28,6 +32,7 @@ impl QtsCommand {
     pub fn slug(&self) -> String {
         match self {
             Self::Hwsn => "get_hwsn".to_owned(),
+            Self::BootDevice => "hal_app.get_boot_pd".to_owned(),
         }
     }
 }
@@ -35,5 +40,5 @@ impl QtsCommand {
 /// Every command (one of each shape where it takes a number) with its whole line.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<(QtsCommand, &'static str)> {
-    vec![(QtsCommand::Hwsn, "get_hwsn")]
+    vec![(QtsCommand::Hwsn, "get_hwsn"), (QtsCommand::BootDevice, "hal_app --get_boot_pd port_id=0")]
 }
