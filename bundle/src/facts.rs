@@ -17,6 +17,7 @@ pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
+pub mod lvm;
 pub mod md;
 pub mod mounts;
 pub mod network;
@@ -55,6 +56,8 @@ pub struct Facts {
     pub stuck_readers: Observed<Vec<stuck::StuckReader>>,
     /// The device that the system starts from.
     pub boot_device: Observed<boot_device::BootDevice>,
+    /// Mapped devices: LVM, caches, thin pools.
+    pub dm_devices: Observed<Vec<lvm::DmDevice>>,
     /// Mounted file systems with disks behind them.
     pub mounts: Observed<Vec<mounts::Mount>>,
     /// ZFS pools.

@@ -11,6 +11,7 @@ mod bounded;
 pub mod command;
 #[cfg(test)]
 mod commutes;
+pub mod dmsetup;
 mod door;
 #[cfg(test)]
 mod hostile;

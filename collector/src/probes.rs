@@ -13,6 +13,7 @@ pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
+pub mod lvm;
 pub mod md;
 pub mod mounts;
 pub mod network;
@@ -41,6 +42,7 @@ pub const NAMES: &[&str] = &[
     "hwmon",
     "identity",
     "kernel_log",
+    "lvm",
     "md",
     "mounts",
     "network",
@@ -122,6 +124,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         hwmon,
         identity,
         kernel_log,
+        lvm,
         md,
         mounts,
         network,
@@ -136,6 +139,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "hwmon", door => hwmon::collect(&door).await),
         step!(run, "identity", door => identity::collect(&door).await),
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
+        step!(run, "lvm", door => with(lvm::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
         step!(run, "mounts", door => with(mounts::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
@@ -148,6 +152,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         host: host.0,
         block_devices: blocks.0,
         boot_device: boot_device.0,
+        dm_devices: lvm.0,
         drives: drives.0,
         md_arrays: md.0,
         mounts: mounts.0,
@@ -170,6 +175,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         hwmon.1,
         identity.1,
         kernel_log.1,
+        lvm.1,
         md.1,
         mounts.1,
         network.1,

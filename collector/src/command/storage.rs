@@ -5,6 +5,9 @@
 pub enum StorageCommand {
     /// `zpool status`: pools, their vdevs and errors. Without `-v`: it would list the names of damaged files.
     ZpoolStatus,
+    /// `dmsetup status --noflush`: state of mapped devices. Without the option the kernel commits the metadata of thin
+    /// pools first.
+    DmsetupStatus,
 }
 
 impl StorageCommand {
@@ -12,6 +15,7 @@ impl StorageCommand {
     pub fn tool(&self) -> &'static str {
         match self {
             Self::ZpoolStatus => "zpool",
+            Self::DmsetupStatus => "dmsetup",
         }
     }
 
@@ -19,6 +23,7 @@ impl StorageCommand {
     pub fn argv(&self) -> Vec<String> {
         let words: &[&str] = match self {
             Self::ZpoolStatus => &["status"],
+            Self::DmsetupStatus => &["status", "--noflush"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -27,6 +32,7 @@ impl StorageCommand {
     pub fn slug(&self) -> String {
         match self {
             Self::ZpoolStatus => "zpool-status".to_owned(),
+            Self::DmsetupStatus => "dmsetup.status".to_owned(),
         }
     }
 }
@@ -34,5 +40,8 @@ impl StorageCommand {
 /// Every command (one of each shape where it takes a number) with its whole line.
 #[cfg(test)]
 pub(super) fn samples() -> Vec<(StorageCommand, &'static str)> {
-    vec![(StorageCommand::ZpoolStatus, "zpool status")]
+    vec![
+        (StorageCommand::ZpoolStatus, "zpool status"),
+        (StorageCommand::DmsetupStatus, "dmsetup status --noflush"),
+    ]
 }
