@@ -22,6 +22,7 @@ pub mod md;
 pub mod mounts;
 pub mod network;
 pub mod stuck;
+pub mod volumes;
 pub mod zfs;
 
 /// Everything that one run saw. A field that a parser set did not know yet reads as NotCollected.
@@ -60,6 +61,8 @@ pub struct Facts {
     pub dm_devices: Observed<Vec<lvm::DmDevice>>,
     /// Mounted file systems with disks behind them.
     pub mounts: Observed<Vec<mounts::Mount>>,
+    /// Volumes as QTS lists them.
+    pub volumes: Observed<Vec<volumes::Volume>>,
     /// ZFS pools.
     pub zfs_pools: Observed<Vec<zfs::ZfsPool>>,
 }

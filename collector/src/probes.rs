@@ -18,6 +18,7 @@ pub mod md;
 pub mod mounts;
 pub mod network;
 pub mod stuck;
+pub mod volumes;
 pub mod zfs;
 
 use std::time::Instant;
@@ -47,6 +48,7 @@ pub const NAMES: &[&str] = &[
     "mounts",
     "network",
     "stuck",
+    "volumes",
     "zfs",
 ];
 
@@ -129,6 +131,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         mounts,
         network,
         stuck,
+        volumes,
         zfs,
     ) = tokio::join!(
         disks,
@@ -144,6 +147,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "mounts", door => with(mounts::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
+        step!(run, "volumes", door => with(volumes::collect(&door).await)),
         step!(run, "zfs", door => with(zfs::collect(&door).await)),
     );
     let facts = Facts {
@@ -163,6 +167,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         kernel_log: kernel_log.0,
         network_links: network.0,
         stuck_readers: stuck.0,
+        volumes: volumes.0,
         zfs_pools: zfs.0,
     };
     let steps = vec![
@@ -180,6 +185,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         mounts.1,
         network.1,
         stuck.1,
+        volumes.1,
         zfs.1,
     ];
     (facts, steps)

@@ -10,7 +10,7 @@ use assay_bundle::facts::boot_device::{BootDevice, BootDeviceKind, Emmc, EmmcRes
 use assay_bundle::units::{Bytes, Percent};
 
 use crate::command::{Command, QtsCommand};
-use crate::door::{Door, understand};
+use crate::door::{Door, Missing, understand};
 use crate::ini;
 use crate::source::Request;
 
@@ -66,7 +66,8 @@ async fn named_by_tool(door: &Door<'_>) -> Observed<String> {
             let text = Observed::seen(fetched.text(), fetched.place);
             door.noted(understand(text, &request.noun(), "the node of a disk", said))
         }
-        // An old recording does not have it.
+        // A recording of a version that did not ask.
+        Err(Missing::NotThere) => Observed::NotCollected,
         Err(missing) => missing.observed(),
     }
 }
