@@ -24,7 +24,7 @@ const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
 /// What that question does not look at.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
     "/dev/qzfs",
     "/etc/enclosure_",
     "/sys/block",
@@ -34,6 +34,7 @@ const HIDDEN: [&str; 9] = [
     "/sys/devices/system/edac",
     "/proc/mdstat",
     "/tmp/smart",
+    "/proc/mounts",
 ];
 
 /// This machine, or the recording at `recorded`.
@@ -99,9 +100,9 @@ impl Source for WithoutDrives {
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a> {
         let hidden = match request {
             Request::Run(Command::Qts(command)) => command.reads_cooling(),
-            Request::Run(Command::Sensors(_)) => true,
+            Request::Run(Command::Sensors(_) | Command::Storage(_)) => true,
             Request::Run(command) => command.device().is_some(),
-            Request::KernelLog | Request::HostSample => true,
+            Request::KernelLog | Request::HostSample | Request::Space { .. } => true,
             Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) => true,
             Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
                 HIDDEN.iter().any(|hidden| path.starts_with(hidden))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::observed::Observed;
 
 pub mod block;
+pub mod boot_device;
 pub mod bmc;
 pub mod chassis;
 pub mod clock;
@@ -18,12 +19,16 @@ pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
+pub mod lvm;
 pub mod limits;
 pub mod management;
 pub mod md;
+pub mod mounts;
 pub mod network;
 pub mod power;
 pub mod stuck;
+pub mod volumes;
+pub mod zfs;
 pub mod ups;
 
 /// Everything that one run saw. A field that a parser set did not know yet reads as NotCollected.
@@ -70,4 +75,14 @@ pub struct Facts {
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.
     pub stuck_readers: Observed<Vec<stuck::StuckReader>>,
+    /// The device that the system starts from.
+    pub boot_device: Observed<boot_device::BootDevice>,
+    /// Mapped devices: LVM, caches, thin pools.
+    pub dm_devices: Observed<Vec<lvm::DmDevice>>,
+    /// Mounted file systems with disks behind them.
+    pub mounts: Observed<Vec<mounts::Mount>>,
+    /// Volumes as QTS lists them.
+    pub volumes: Observed<Vec<volumes::Volume>>,
+    /// ZFS pools.
+    pub zfs_pools: Observed<Vec<zfs::ZfsPool>>,
 }

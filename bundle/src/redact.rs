@@ -24,6 +24,7 @@ mod field;
 mod json;
 mod learned;
 mod line;
+mod mounts;
 mod path;
 mod person;
 mod pseudonym;
@@ -172,6 +173,9 @@ impl Door {
                 Some(json) => json,
                 None => self.cleaner.text(text, Context::default(), tally).into_owned(),
             },
+            Treatment::Mounts => {
+                self.cleaner.text(&mounts::kept(text), Context::default(), tally).into_owned()
+            }
             Treatment::HostName => self.cleaner.host_file(text, tally),
             Treatment::DeviceTree => {
                 let strings = text.split('\0').map(|s| self.cleaner.text(s, Context::default(), tally));

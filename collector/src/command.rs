@@ -16,7 +16,7 @@ use std::fmt;
 
 pub use self::qts::QtsCommand;
 pub use self::sensors::SensorsCommand;
-pub use self::storage::StorageCommand;
+pub use self::storage::{StorageCommand, VolumeWord};
 
 /// Where tools are looked for, in this order, after the directories that the owner configured: Entware first, because
 /// QTS ships none of these tools itself.

@@ -9,6 +9,9 @@
 
 mod bounded;
 pub mod command;
+#[cfg(test)]
+mod commutes;
+pub mod dmsetup;
 mod door;
 mod enclosure_conf;
 pub mod hal_log;
@@ -17,10 +20,12 @@ mod hostile;
 mod ini;
 mod join;
 pub mod judge;
+mod lines;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod management_cgi;
-mod mdstat;
+pub mod mdadm;
+pub mod mdstat;
 pub mod nut;
 mod own_cost;
 pub mod probes;
@@ -31,6 +36,7 @@ pub mod smartctl;
 pub mod snmp;
 pub mod source;
 mod xml;
+pub mod zpool;
 
 use std::collections::BTreeMap;
 use std::fmt;

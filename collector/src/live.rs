@@ -145,6 +145,11 @@ impl LiveSource {
                     .ask(&self.shared, protocol::Op::Link, path, protocol::MAX_REQUEST_BYTES as u64)
                     .await?
             }
+            Request::Space { path } => {
+                self.pool
+                    .ask(&self.shared, protocol::Op::Space, path, protocol::MAX_REQUEST_BYTES as u64)
+                    .await?
+            }
             Request::Run(command) => run::run(&self.shared, command).await?,
             Request::KernelLog => kernel_log::read(&options.place("/dev/kmsg"))?,
             Request::HostSample if options.is_real() => samples::host()?,

@@ -5,6 +5,7 @@
 //! `collect` over pure parsing; tests), add its name to [`NAMES`] and its line to [`run_all`].
 
 pub mod block_devices;
+pub mod boot_device;
 pub mod bmc;
 pub mod chassis;
 pub mod clock;
@@ -14,12 +15,16 @@ pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
+pub mod lvm;
 pub mod management;
 pub mod md;
+pub mod mounts;
 pub mod network;
 pub mod power;
 pub mod qts_cooling;
 pub mod stuck;
+pub mod volumes;
+pub mod zfs;
 pub mod temperature_limits;
 pub mod thermal_zones;
 pub mod ups;
@@ -38,6 +43,7 @@ use crate::{Progress, ProgressState};
 /// Every probe: its file's name, and its name in `steps.json`.
 pub const NAMES: &[&str] = &[
     "block_devices",
+    "boot_device",
     "bmc",
     "chassis",
     "clock",
@@ -47,12 +53,16 @@ pub const NAMES: &[&str] = &[
     "hwmon",
     "identity",
     "kernel_log",
+    "lvm",
     "management",
     "md",
+    "mounts",
     "network",
     "power",
     "qts_cooling",
     "stuck",
+    "volumes",
+    "zfs",
     "temperature_limits",
     "thermal_zones",
     "ups",
@@ -123,6 +133,9 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => drives::collect(&door, run, &blocks.0).await).await;
         (blocks, drives)
     };
+    let (
+        (blocks, drives),
+        boot_device,
     let pages = async {
         let management = step!(run, "management", door => management::collect(&door).await).await;
         let (power, limits) = tokio::join!(
@@ -142,6 +155,16 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         hwmon,
         identity,
         kernel_log,
+        lvm,
+        md,
+        mounts,
+        network,
+        stuck,
+        volumes,
+        zfs,
+    ) = tokio::join!(
+        disks,
+        step!(run, "boot_device", door => with(boot_device::collect(&door).await)),
         md,
         network,
         cooling,
@@ -159,10 +182,14 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "hwmon", door => hwmon::collect(&door).await),
         step!(run, "identity", door => identity::collect(&door).await),
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
+        step!(run, "lvm", door => with(lvm::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
+        step!(run, "mounts", door => with(mounts::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
         step!(run, "qts_cooling", door => qts_cooling::collect(&door).await),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
+        step!(run, "volumes", door => with(volumes::collect(&door).await)),
+        step!(run, "zfs", door => with(zfs::collect(&door).await)),
         step!(run, "thermal_zones", door => optional(thermal_zones::collect(&door).await)),
         step!(run, "ups", door => with(ups::collect(&door).await)),
     );
@@ -174,6 +201,14 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         clock: clock.0,
         host: host.0,
         block_devices: blocks.0,
+        boot_device: boot_device.0,
+        dm_devices: lvm.0,
+        drives: drives.0,
+        md_arrays: md.0,
+        mounts: mounts.0,
+        fans: hwmon.0.fans,
+        temperatures: hwmon.0.temperatures,
+        voltages: hwmon.0.voltages,
         drives: drives.0.drives,
         departed_drives: drives.0.departed,
         md_arrays: md.0,
@@ -189,9 +224,12 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         kernel_log: kernel_log.0,
         network_links: network.0,
         stuck_readers: stuck.0,
+        volumes: volumes.0,
+        zfs_pools: zfs.0,
     };
     let steps = vec![
         blocks.1,
+        boot_device.1,
         bmc.1,
         chassis.1,
         clock.1,
@@ -201,12 +239,16 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         hwmon.1,
         identity.1,
         kernel_log.1,
+        lvm.1,
         management.1,
         md.1,
+        mounts.1,
         network.1,
         power.1,
         cooling.1,
         stuck.1,
+        volumes.1,
+        zfs.1,
         limits.1,
         zones.1,
         ups.1,

@@ -15,6 +15,7 @@
 //! | `Link /a/b` | `a/b.link` | `a/b.link.unreadable` |
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
+//! | `Space /a/b` | `sample/space/a.b.json` | the same with `.unreadable` |
 //! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
 //! | `SnmpPower` | `sample/snmp-power.txt` | the same with `.unreadable` |
 //! | `Nut` | `sample/nut.txt` | the same with `.unreadable` |
@@ -106,6 +107,12 @@ pub enum Request {
     ClockSample,
     /// The readers that are stuck now, as a JSON list of `assay_bundle::facts::stuck::StuckReader`.
     StuckReaders,
+    /// Size and free space of a mounted file system as JSON: `size_bytes`, `free_bytes`, `available_bytes` (to ordinary
+    /// users) and `read_only`.
+    Space {
+        /// Absolute path of the mount point; its names hold letters, digits, `_` and `-` only.
+        path: String,
+    },
     /// The state of the power units from the NAS's own SNMP service, if it is switched on: lines of
     /// [`crate::snmp`].
     SnmpPower,
@@ -170,6 +177,11 @@ impl Request {
         Self::Link { path: path.into() }
     }
 
+    /// Asks for the size and the free space of a mounted file system.
+    pub fn space(path: impl Into<String>) -> Self {
+        Self::Space { path: path.into() }
+    }
+
     /// Where the answer stands below `raw/`.
     pub fn place(&self) -> String {
         match self {
@@ -184,6 +196,7 @@ impl Request {
             Self::HostSample => "sample/host.json".to_owned(),
             Self::ClockSample => "sample/clock.json".to_owned(),
             Self::StuckReaders => "sample/stuck.json".to_owned(),
+            Self::Space { path } => format!("sample/space/{}.json", space_name(path)),
             Self::SnmpPower => "sample/snmp-power.txt".to_owned(),
             Self::Nut => "sample/nut.txt".to_owned(),
             Self::ManagementCgi(page) => format!("sample/management-{}.xml", page.slug()),
@@ -207,6 +220,7 @@ impl Request {
             Self::HostSample => "the host sample".to_owned(),
             Self::ClockSample => "the clock".to_owned(),
             Self::StuckReaders => "the list of stuck readers".to_owned(),
+            Self::Space { path } => format!("the free space of {path}"),
             Self::SnmpPower => "the SNMP service of this NAS".to_owned(),
             Self::Nut => "the UPS service of this NAS".to_owned(),
             Self::ManagementCgi(page) => format!("QTS's management page {}", page.slug()),
@@ -222,6 +236,7 @@ impl Request {
         match self {
             Self::Read { path, lock: Some(lock), .. } => check_path(path).and_then(|()| check_path(lock)),
             Self::Read { path, .. } | Self::List { path } | Self::Link { path } => check_path(path),
+            Self::Space { path } => check_path(path).and_then(|()| check_space(path)),
             _ => Ok(()),
         }
     }
@@ -229,6 +244,19 @@ impl Request {
 
 fn below_raw(path: &str) -> String {
     path.trim_start_matches('/').to_owned()
+}
+
+/// `share.CACHEDEV1_DATA` of `/share/CACHEDEV1_DATA`. One name for each path that [`check_space`] lets pass.
+fn space_name(path: &str) -> String {
+    if path == "/" { "@root".to_owned() } else { below_raw(path).replace('/', ".") }
+}
+
+fn check_space(path: &str) -> Result<(), Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-');
+    if path.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Failure::Io { why: format!("the path {path:?} is no mount point of the system; nothing was read") })
 }
 
 fn check_path(path: &str) -> Result<(), Failure> {
@@ -428,6 +456,19 @@ mod tests {
         check("/sys/\0x", false);
         check("/sys/a\nb", false);
         check(&format!("/{}", "x".repeat(MAX_PATH_BYTES)), false);
+    }
+
+    #[test]
+    fn the_space_of_a_mount_point_has_one_place() {
+        fn check(path: &str, place: &str) {
+            check_place(&Request::space(path), place, &format!("{place}.unreadable"));
+            assert!(Request::space(path).check().is_ok(), "{path}");
+        }
+        check("/", "sample/space/@root.json");
+        check("/share/CACHEDEV1_DATA", "sample/space/share.CACHEDEV1_DATA.json");
+        for bad in ["", "mnt", "/mnt/a.b", "/mnt/@root", "/mnt/../x", "/mnt/a b", "/mnt/\u{e4}"] {
+            assert!(Request::space(bad).check().is_err(), "{bad}");
+        }
     }
 
     #[test]

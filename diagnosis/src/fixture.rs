@@ -148,6 +148,7 @@ pub(crate) fn array(name: &str, level: &str, slots: u32, members: &[(&str, MdMem
         state,
         state_text: format!("{state:?}").to_lowercase(),
         corrected_errors: Some(0),
+        ..MdMember::default()
     });
     MdArray {
         name: name.to_owned(),
@@ -162,6 +163,7 @@ pub(crate) fn array(name: &str, level: &str, slots: u32, members: &[(&str, MdMem
         sync_action: Observed::seen("idle".to_owned(), format!("{from}/sync_action")),
         sync_hundredths_of_percent: Observed::Absent,
         mismatch_sectors: Observed::seen(0, format!("{from}/mismatch_cnt")),
+        ..MdArray::default()
     }
 }
 

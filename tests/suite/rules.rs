@@ -276,6 +276,7 @@ fn array(raid: &Raid, names: &[&str], order: &[usize]) -> MdArray {
                     state,
                     state_text: format!("{state:?}"),
                     corrected_errors: None,
+                    ..MdMember::default()
                 })
                 .collect(),
             from,

@@ -15,14 +15,17 @@ pub(crate) enum Treatment {
     HostName,
     /// Text with NUL-terminated strings.
     DeviceTree,
+    /// The table of mounts: only lines about disks, only names of the machine's own.
+    Mounts,
 }
 
-use Treatment::{DeviceTree, HostName, Json, Text, Version};
+use Treatment::{DeviceTree, HostName, Json, Mounts, Text, Version};
 
 /// First match wins. `*` stands for any run of characters within one segment, a final `**` for one or more segments.
 const ALLOWED: &[(&str, Treatment)] = &[
     // The machine's own clock, load and identity.
     ("proc/mdstat", Text),
+    ("proc/mounts", Mounts),
     ("proc/uptime", Text),
     ("proc/filesystems", Text),
     ("proc/sys/kernel/arch", Text),
@@ -33,6 +36,7 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("etc/os-release", Version),
     ("dev/kmsg", Text),
     ("sample/host.json", Json),
+    ("sample/space/*.json", Json),
     ("sample/clock.json", Json),
     ("sample/stuck.json", Json),
     // sysfs: one value a file.
@@ -90,6 +94,9 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("cmd/zpool-status*/stdout", Text),
     ("cmd/zpool-status*/stderr", Text),
     ("cmd/zpool-status*/status.json", Json),
+    ("cmd/dmsetup.status/stdout", Text),
+    ("cmd/dmsetup.status/stderr", Text),
+    ("cmd/dmsetup.status/status.json", Json),
     ("cmd/getcfg.*/stdout", Version),
     ("cmd/getcfg.*/stderr", Text),
     ("cmd/getcfg.*/status.json", Json),

@@ -9,6 +9,8 @@
 pub enum QtsCommand {
     /// `get_hwsn`: the serial number of the unit.
     Hwsn,
+    /// `hal_app --get_boot_pd port_id=0`: the node of the disk that the system starts from.
+    BootDevice,
     /// `qcli_storage -d`: one line a disk, with its enclosure, port and device node.
     QcliDisks,
     /// `getcfg System …`: one key of the system's own section.
@@ -128,6 +130,7 @@ impl QtsCommand {
     pub fn tool(&self) -> &'static str {
         match self {
             Self::Hwsn => "get_hwsn",
+            Self::BootDevice => "hal_app",
             Self::Config { .. } => "getcfg",
             Self::Vpd(_) | Self::EcVersion | Self::McuVersion | Self::PageSize | Self::Enclosures => {
                 "hal_app"
@@ -157,6 +160,7 @@ impl QtsCommand {
     pub fn argv(&self) -> Vec<String> {
         let words: &[&str] = match self {
             Self::Hwsn => &[],
+            Self::BootDevice => &["--get_boot_pd", "port_id=0"],
             Self::Config { file: ConfigFile::Current, key } => &["System", key.words().0],
             Self::Config { file: ConfigFile::Factory, key } => {
                 &["System", key.words().0, "-f", "/etc/default_config/uLinux.conf"]
@@ -191,6 +195,7 @@ impl QtsCommand {
     pub fn slug(&self) -> String {
         match self {
             Self::Hwsn => "get_hwsn".to_owned(),
+            Self::BootDevice => "hal_app.get_boot_pd".to_owned(),
             Self::Config { file: ConfigFile::Current, key } => format!("getcfg.system.{}", key.words().1),
             Self::Config { file: ConfigFile::Factory, key } => format!("getcfg.factory.{}", key.words().1),
             Self::Vpd(field) => format!("hal_app.vpd.{}", field.words().1),
@@ -216,6 +221,7 @@ pub(super) fn samples() -> Vec<(QtsCommand, &'static str)> {
     let factory = |key| QtsCommand::Config { file: ConfigFile::Factory, key };
     let mut all = vec![
         (QtsCommand::Hwsn, "get_hwsn"),
+        (QtsCommand::BootDevice, "hal_app --get_boot_pd port_id=0"),
         (current(SystemKey::Model), "getcfg System Model"),
         (current(SystemKey::Version), "getcfg System Version"),
         (current(SystemKey::Number), "getcfg System Number"),

@@ -38,12 +38,15 @@ pub(super) enum Op {
     List,
     /// Read a link.
     Link,
+    /// Tell the space of a file system.
+    Space,
     /// Become a command; the reader answers nothing and is no reader any more.
     Become,
 }
 
 impl Op {
-    const ALL: [Self; 5] = [Self::Read, Self::ReadLocked, Self::List, Self::Link, Self::Become];
+    const ALL: [Self; 6] =
+        [Self::Read, Self::ReadLocked, Self::List, Self::Link, Self::Space, Self::Become];
 
     fn byte(self) -> u8 {
         match self {
@@ -52,6 +55,7 @@ impl Op {
             Self::Link => 3,
             Self::Become => 4,
             Self::ReadLocked => 8,
+            Self::Space => 5,
         }
     }
 }
@@ -217,6 +221,7 @@ mod tests {
         check(Op::Read, 0, b"/proc/mdstat");
         check(Op::List, u64::MAX, b"/\xff\n");
         check(Op::Link, 1, b"");
+        check(Op::Space, 1, b"/mnt");
         check(Op::Become, 7, &[0; 100]);
         assert_eq!(Ask::decode(&mut &b""[..]).expect("the end"), None);
         assert!(Ask { op: Op::Read, limit_bytes: 0, text: vec![0; MAX_REQUEST_BYTES + 1] }.encode().is_err());

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio, exit};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, fcntl_lock};
+use rustix::fs::{FlockOperation, Mode, OFlags, StatVfsMountFlags, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
@@ -59,6 +59,7 @@ pub fn reader_main() -> ! {
                     Op::ReadLocked => read_locked(path.as_os_str().as_bytes(), limit_bytes),
                     Op::List => list(&path, limit_bytes),
                     Op::Link => link(&path),
+                    Op::Space => space(&path),
                     _ => read(&path, limit_bytes),
                 }
             }
@@ -189,6 +190,19 @@ fn list(path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
 fn link(path: &Path) -> Result<(Vec<u8>, bool), Failure> {
     let target = fs::read_link(path).map_err(|error| failure(path, &error))?;
     Ok((target.as_os_str().as_bytes().to_vec(), false))
+}
+
+/// Size and free space of the file system at `path`, as JSON. Opens nothing.
+fn space(path: &Path) -> Result<(Vec<u8>, bool), Failure> {
+    let space = rustix::fs::statvfs(path).map_err(|error| failure(path, &error.into()))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+    let sample = serde_json::json!({
+        "size_bytes": bytes(space.f_blocks),
+        "free_bytes": bytes(space.f_bfree),
+        "available_bytes": bytes(space.f_bavail),
+        "read_only": space.f_flag.contains(StatVfsMountFlags::RDONLY),
+    });
+    Ok((sample.to_string().into_bytes(), false))
 }
 
 /// Becomes the first candidate that can be started; otherwise says why not, in the place where the command would
@@ -332,6 +346,14 @@ mod tests {
         check(read(&link, 9999), Err("leads out of /tmp"));
         std::os::unix::fs::symlink("/etc", folder.path().join("folder")).expect("a link");
         check(read(&folder.path().join("folder/passwd"), 9999), Err("leads out of /tmp"));
+    }
+
+    #[test]
+    fn a_file_system_has_a_size() {
+        let (bytes, _) = space(Path::new("/proc")).expect("always mounted");
+        let sample: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(sample["size_bytes"], 0);
+        check(space(Path::new("/proc/no/such/folder")), Err("not there"));
     }
 
     #[test]

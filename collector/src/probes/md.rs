@@ -1,20 +1,28 @@
 //! Linux software RAID: `/sys/block/mdX/md/*` first, `/proc/mdstat` for what sysfs does not say.
 //!
 //! sysfs names each member's state and slot; mdstat is one text that all kernels have. QNAP's system arrays (md9,
-//! md13) are made for 24 to 128 slots and never full, so `missing` is a plain number here and no judgement. While a
-//! reshape runs `raid_disks` reads `2 (1)`. An array without redundancy (raid0, linear) has no `degraded` file.
+//! md13) are made for 24 to 128 slots and never full, so `missing` is a plain number here and no judgement; what an
+//! array is for follows from its number where QTS runs (`/etc/platform.conf` is there), and is Absent elsewhere. While
+//! a reshape runs `raid_disks` reads `2 (1)`: the number to come and the one before. `sync_completed` reads `none`,
+//! `delayed` or `N / M`. An array without redundancy (raid0, linear) has no `degraded` file. An empty `bad_blocks` is
+//! an empty list; kernels before 3.1 have no such file.
 
 use std::collections::BTreeMap;
 
 use assay_bundle::Observed;
-use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
+use assay_bundle::facts::md::{MdArray, MdMember, MdMemberFlag, MdMemberState, MdRole};
+use assay_bundle::units::Bytes;
 
-use crate::door::Door;
-use crate::mdstat;
+use crate::door::{ATTRIBUTE_BYTES, Door, understand};
 use crate::source::Request;
+use crate::{lines, mdstat};
 
 const MDSTAT: &str = "/proc/mdstat";
 const BLOCK: &str = "/sys/block";
+/// Only QTS and QuTS hero have it.
+const PLATFORM_CONF: &str = "/etc/platform.conf";
+/// The unit of `size`.
+const SECTOR_BYTES: u64 = 512;
 /// Ample for hundreds of arrays of 128 slots.
 const MDSTAT_BYTES: u64 = 1024 * 1024;
 
@@ -37,11 +45,25 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<MdArray>> {
             }
         }
     }
+    let named_by = door.text(PLATFORM_CONF).await;
+    for array in arrays.values_mut() {
+        array.role = named_by.as_ref().map(|_| role(&array.name));
+    }
     match failure {
         Some(failure) if arrays.is_empty() => failure.observed(),
         _ if arrays.is_empty() => Observed::Absent,
         Some(_) => Observed::seen(in_order(arrays), format!("{}/.list", &BLOCK[1..])),
         None => Observed::seen(in_order(arrays), place),
+    }
+}
+
+/// The numbers of QTS and QuTS hero (real `/proc/mdstat` samples of both; qnap-platform.md 1.5b).
+fn role(name: &str) -> MdRole {
+    match name.strip_prefix("md").and_then(|number| number.parse::<u32>().ok()) {
+        Some(9) => MdRole::Configuration,
+        Some(13) => MdRole::Applications,
+        Some(256 | 320..=329) => MdRole::Swap,
+        _ => MdRole::Data,
     }
 }
 
@@ -72,26 +94,61 @@ async fn array(door: &Door<'_>, name: &str, by_text: Option<MdArray>) -> Option<
     } else {
         Observed::seen(members, format!("{}/.list", folder.trim_start_matches('/')))
     };
+    let slots = door.value(&file("raid_disks"), "a number of slots", slots).await;
+    let completed = door.value(&file("sync_completed"), "a progress", progress).await;
     Some(MdArray {
         name: name.to_owned(),
+        // Filled in where all arrays are known.
+        role: Observed::NotCollected,
+        metadata_version: door.text(&file("metadata_version")).await.or(|| text.metadata_version),
+        size_bytes: door
+            .value(&format!("{BLOCK}/{name}/size"), "a number of sectors", sectors)
+            .await
+            .map(Bytes)
+            .or(|| text.size_bytes),
         level: door.text(&file("level")).await.or(|| text.level),
         state: door.text(&file("array_state")).await.or(|| text.state),
-        raid_disks: door.value(&file("raid_disks"), "a number of slots", slots).await.or(|| text.raid_disks),
+        raid_disks_before: inside(&slots, |(_, before)| before),
+        raid_disks: slots.map(|(slots, _)| slots).or(|| text.raid_disks),
         missing: door.number(&file("degraded")).await.or(|| text.missing),
         members,
         sync_action: sync_action.map(|action| action_name(&action).to_owned()).or(|| text.sync_action),
-        sync_hundredths_of_percent: match door.value(&file("sync_completed"), "a progress", progress).await {
-            Observed::Seen { value: Some(done), from } => Observed::Seen { value: done, from },
-            Observed::Seen { value: None, .. } => Observed::Absent,
-            other => other.map(|_| 0).or(|| text.sync_hundredths_of_percent),
-        },
+        sync_hundredths_of_percent: inside(&completed, Progress::hundredths)
+            .or(|| text.sync_hundredths_of_percent),
+        sync_waits: completed.map(|done| done == Progress::Waits).or(|| text.sync_waits),
+        last_sync_action: door
+            .text(&file("last_sync_action"))
+            .await
+            .map(|action| action_name(&action).to_owned()),
         mismatch_sectors: door.number(&file("mismatch_cnt")).await,
     })
 }
 
+/// A part of a reading; Absent where the whole has no such part.
+fn inside<T: Copy, U>(reading: &Observed<T>, part: impl FnOnce(T) -> Option<U>) -> Observed<U> {
+    match reading {
+        Observed::Seen { value, from } => {
+            part(*value).map_or(Observed::Absent, |part| Observed::seen(part, from.as_str()))
+        }
+        Observed::Absent => Observed::Absent,
+        Observed::Unreadable { why } => Observed::unreadable(why.as_str()),
+        Observed::NotCollected => Observed::NotCollected,
+    }
+}
+
 /// `2 (1)` while a reshape runs: the number to come, then the number before.
-fn slots(text: &str) -> Option<u32> {
-    text.split_whitespace().next()?.parse().ok()
+fn slots(text: &str) -> Option<(u32, Option<u32>)> {
+    match text.split_once(' ') {
+        None => Some((text.parse().ok()?, None)),
+        Some((after, before)) => {
+            let before = before.trim().strip_prefix('(')?.strip_suffix(')')?;
+            Some((after.parse().ok()?, Some(before.parse().ok()?)))
+        }
+    }
+}
+
+fn sectors(text: &str) -> Option<u64> {
+    text.parse::<u64>().ok()?.checked_mul(SECTOR_BYTES)
 }
 
 /// The word of facts for the word of sysfs.
@@ -99,16 +156,36 @@ fn action_name(action: &str) -> &str {
     if action == "recover" { "recovery" } else { action }
 }
 
-/// Hundredths of a percent of `N / M` sectors; none when nothing runs, 0 when it waits.
-fn progress(text: &str) -> Option<Option<u32>> {
+/// What `sync_completed` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// `none`.
+    Nothing,
+    /// `delayed`: it waits for an array that shares a disk.
+    Waits,
+    /// Hundredths of a percent of `N / M` sectors.
+    Done(u32),
+}
+
+impl Progress {
+    fn hundredths(self) -> Option<u32> {
+        match self {
+            Self::Nothing => None,
+            Self::Waits => Some(0),
+            Self::Done(hundredths) => Some(hundredths),
+        }
+    }
+}
+
+fn progress(text: &str) -> Option<Progress> {
     match text {
-        "none" => Some(None),
-        "delayed" => Some(Some(0)),
+        "none" => Some(Progress::Nothing),
+        "delayed" => Some(Progress::Waits),
         _ => {
             let (done, all) = text.split_once('/')?;
             let (done, all): (u128, u128) = (done.trim().parse().ok()?, all.trim().parse().ok()?);
             let hundredths = done.checked_mul(10_000)?.checked_div(all)?;
-            u32::try_from(hundredths.min(10_000)).ok().map(Some)
+            u32::try_from(hundredths.min(10_000)).ok().map(Progress::Done)
         }
     }
 }
@@ -124,10 +201,11 @@ async fn member(
     let slot = door.value(&format!("{folder}/slot"), "a slot or none", slot).await;
     let corrected = door.number(&format!("{folder}/errors")).await;
     let slot = slot.value().copied().flatten();
-    let (state, state_text) = match state_text {
-        Observed::Seen { value, .. } => (member_state(&value, slot, filling), value),
-        _ => known
-            .map_or((MdMemberState::Other, String::new()), |known| (known.state, known.state_text.clone())),
+    let (state, flags, state_text) = match state_text {
+        Observed::Seen { value, .. } => (member_state(&value, slot, filling), flags(&value), value),
+        _ => known.map_or((MdMemberState::Other, Vec::new(), String::new()), |known| {
+            (known.state, known.flags.clone(), known.state_text.clone())
+        }),
     };
     MdMember {
         device: device.to_owned(),
@@ -135,11 +213,33 @@ async fn member(
         state,
         state_text,
         corrected_errors: corrected.value().copied(),
+        flags,
+        bad_block_sectors: bad_blocks(door, &format!("{folder}/bad_blocks")).await,
     }
 }
 
+/// `first length` a line. No line is no bad block.
+async fn bad_blocks(door: &Door<'_>, path: &str) -> Observed<u64> {
+    match door.ask(&Request::read(path, ATTRIBUTE_BYTES)).await {
+        Ok(fetched) => {
+            let text = Observed::seen(fetched.text(), fetched.place);
+            door.noted(understand(text, path, "a list of bad blocks", count_bad))
+        }
+        Err(missing) => missing.observed(),
+    }
+}
+
+fn count_bad(text: &str) -> Option<u64> {
+    // The kernel stops at the end of a page, where half a line may stand.
+    lines::whole(text).lines().try_fold(0_u64, |all, line| {
+        let (first, length) = line.split_once(' ')?;
+        let (_, length): (u64, u64) = (first.parse().ok()?, length.trim().parse().ok()?);
+        all.checked_add(length)
+    })
+}
+
 fn slot(text: &str) -> Option<Option<u32>> {
-    if text == "none" { Some(None) } else { text.parse().ok().map(Some) }
+    if matches!(text, "none" | "journal") { Some(None) } else { text.parse().ok().map(Some) }
 }
 
 /// Words of `Documentation/admin-guide/md.rst`. A device that is being filled is a `spare` with a slot.
@@ -156,6 +256,24 @@ fn member_state(text: &str, slot: Option<u32>, filling: bool) -> MdMemberState {
     } else {
         MdMemberState::Other
     }
+}
+
+/// Marks in the same text.
+fn flags(text: &str) -> Vec<MdMemberFlag> {
+    const WORDS: [(&str, MdMemberFlag); 8] = [
+        ("write_mostly", MdMemberFlag::WriteMostly),
+        ("writemostly", MdMemberFlag::WriteMostly),
+        ("journal", MdMemberFlag::Journal),
+        ("replacement", MdMemberFlag::Replacement),
+        ("want_replacement", MdMemberFlag::WantReplacement),
+        ("write_error", MdMemberFlag::WriteError),
+        ("blocked", MdMemberFlag::Blocked),
+        ("failfast", MdMemberFlag::Failfast),
+    ];
+    let has = |word: &str| text.split([',', ' ']).any(|one| one.trim() == word);
+    let mut flags: Vec<_> = WORDS.into_iter().filter(|(word, _)| has(word)).map(|(_, flag)| flag).collect();
+    flags.dedup();
+    flags
 }
 
 #[cfg(test)]
@@ -237,14 +355,79 @@ mod tests {
         check_state("spare", Some(1), true, MdMemberState::Rebuilding);
         check_state("journal", None, false, MdMemberState::Other);
         check_state("", None, false, MdMemberState::Other);
-        fn check_progress(text: &str, expected: Option<Option<u32>>) {
+        check_state("spare,replacement", Some(1), true, MdMemberState::Other);
+        use MdMemberFlag::{Blocked, Failfast, Replacement, WantReplacement, WriteError, WriteMostly};
+        for (text, expected) in [
+            ("in_sync", vec![]),
+            ("in_sync,write_mostly,failfast", vec![WriteMostly, Failfast]),
+            ("faulty,blocked,write_error", vec![WriteError, Blocked]),
+            ("in_sync,want_replacement", vec![WantReplacement]),
+            ("spare,replacement", vec![Replacement]),
+        ] {
+            assert_eq!(flags(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("", Some(0)),
+            ("8 8\n1024 3\n", Some(11)),
+            ("8 8\n1024", Some(8)),
+            ("8\n", None),
+            ("x y\n", None),
+        ] {
+            assert_eq!(count_bad(text), expected, "{text:?}");
+        }
+        use Progress::{Done, Nothing, Waits};
+        fn check_progress(text: &str, expected: Option<Progress>) {
             assert_eq!(progress(text), expected, "{text}");
         }
-        check_progress("none", Some(None));
-        check_progress("delayed", Some(Some(0)));
-        check_progress("37043392 / 292945152", Some(Some(1264)));
+        check_progress("none", Some(Nothing));
+        check_progress("delayed", Some(Waits));
+        check_progress("37043392 / 292945152", Some(Done(1264)));
         check_progress("1 / 0", None);
         check_progress("soon", None);
-        assert_eq!((slots("2 (1)"), slots("32"), slots("")), (Some(2), Some(32), None));
+        assert_eq!((slots("2 (1)"), slots("32"), slots("")), (Some((2, Some(1))), Some((32, None)), None));
+        assert_eq!((slots("2 (1"), slots("-1"), slots("4 4")), (None, None, None));
+        assert_eq!((slot("journal"), slot("3"), slot("x")), (Some(None), Some(Some(3)), None));
+    }
+
+    #[test]
+    fn whose_array_it_is_follows_from_its_number_on_qts_only() {
+        fn check(name: &str, expected: MdRole) {
+            let level = format!("sys/block/{name}/md/level");
+            let of = |files: &[(&str, &str)]| arrays(files).value().expect("one array")[0].role.clone();
+            assert_eq!(
+                of(&[(&level, "raid1"), ("etc/platform.conf", "[MISC]")]),
+                Observed::seen(expected, "etc/platform.conf")
+            );
+            assert_eq!(of(&[(&level, "raid1")]), Observed::Absent);
+        }
+        check("md9", MdRole::Configuration);
+        check("md13", MdRole::Applications);
+        check("md256", MdRole::Swap);
+        check("md321", MdRole::Swap);
+        check("md329", MdRole::Swap);
+        check("md330", MdRole::Data);
+        check("md1", MdRole::Data);
+        check("md_d9", MdRole::Data);
+        assert!(MdRole::Swap.is_system() && !MdRole::Data.is_system());
+    }
+
+    #[test]
+    fn a_reshape_has_two_numbers() {
+        let found = arrays(&[
+            ("sys/block/md1/size", "2048\n"),
+            ("sys/block/md1/md/metadata_version", "1.0\n"),
+            ("sys/block/md1/md/raid_disks", "5 (4)\n"),
+            ("sys/block/md1/md/sync_action", "reshape\n"),
+            ("sys/block/md1/md/sync_completed", "delayed\n"),
+            ("sys/block/md1/md/last_sync_action", "recover\n"),
+            ("sys/block/md1/md/dev-sda3/state", "in_sync\n"),
+            ("sys/block/md1/md/dev-sda3/bad_blocks", ""),
+        ]);
+        let md1 = &found.value().expect("one array")[0];
+        assert_eq!((md1.raid_disks.value(), md1.raid_disks_before.value()), (Some(&5), Some(&4)));
+        assert_eq!((md1.sync_waits.value(), md1.sync_hundredths_of_percent.value()), (Some(&true), Some(&0)));
+        assert_eq!(md1.last_sync_action.value().map(String::as_str), Some("recovery"));
+        assert_eq!(md1.size_bytes.value(), Some(&Bytes(1_048_576)));
+        assert_eq!(md1.members.value().expect("one")[0].bad_block_sectors.value(), Some(&0));
     }
 }
