@@ -16,6 +16,8 @@ mod ini;
 mod join;
 #[cfg(feature = "live")]
 pub mod live;
+mod log_events;
+mod log_text;
 mod mdstat;
 mod own_cost;
 pub mod probes;
