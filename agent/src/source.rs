@@ -23,13 +23,15 @@ const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
 /// What that question does not look at.
-const HIDDEN: [&str; 6] = [
+const HIDDEN: [&str; 8] = [
     "/sys/block",
     "/sys/class/block",
     "/sys/class/hwmon",
     "/sys/class/nvme",
     "/sys/devices/system/edac",
     "/proc/mdstat",
+    "/mnt/HDA_ROOT/.logs",
+    "/sys/fs/pstore",
 ];
 
 /// This machine, or the recording at `recorded`.
@@ -95,10 +97,11 @@ impl Source for WithoutDrives {
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a> {
         let hidden = match request {
             Request::Run(command) => command.device().is_some(),
-            Request::KernelLog | Request::HostSample => true,
-            Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
-                HIDDEN.iter().any(|hidden| path.starts_with(hidden))
-            }
+            Request::KernelLog | Request::EventLog | Request::Dimms | Request::HostSample => true,
+            Request::Read { path, .. }
+            | Request::ReadEnd { path, .. }
+            | Request::List { path }
+            | Request::Link { path } => HIDDEN.iter().any(|hidden| path.starts_with(hidden)),
             Request::ClockSample | Request::StuckReaders => false,
         };
         if hidden { Box::pin(std::future::ready(Err(Failure::NotFound))) } else { self.0.fetch(request) }

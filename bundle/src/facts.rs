@@ -10,14 +10,19 @@ use crate::observed::Observed;
 
 pub mod block;
 pub mod clock;
+pub mod dimm;
 pub mod drive;
 pub mod edac;
+pub mod event_log;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
 pub mod md;
 pub mod network;
+pub mod persisted_log;
+pub mod pstore;
+pub mod rtc;
 pub mod stuck;
 
 /// Everything that one run saw. A field that a parser set did not know yet reads as NotCollected.
@@ -46,6 +51,16 @@ pub struct Facts {
     pub memory_controllers: Observed<Vec<edac::MemoryController>>,
     /// What the kernel reported.
     pub kernel_log: Observed<kernel_log::KernelLog>,
+    /// What the kernel reported in earlier boots.
+    pub persisted_log: Observed<persisted_log::PersistedLog>,
+    /// What memory kept over a restart.
+    pub pstore: Observed<Vec<pstore::Dump>>,
+    /// What QTS's own log says about hardware.
+    pub event_log: Observed<event_log::EventLog>,
+    /// Memory slots and their modules.
+    pub memory_slots: Observed<Vec<dimm::MemorySlot>>,
+    /// The hardware clock.
+    pub rtc: rtc::Rtc,
     /// Network interfaces with hardware behind them.
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.

@@ -87,6 +87,17 @@ impl Assembler {
         (self.ata, self.began_at_us, self.last_at_us) = (None, None, None);
     }
 
+    /// Lets go of the oldest events, counted as left out.
+    pub(crate) fn forget(&mut self, count: usize) {
+        let count = count.min(self.events.len());
+        self.events.drain(..count);
+        self.left_out = self.left_out.saturating_add(count as u64);
+        self.open.retain(|_, open| {
+            open.index = open.index.and_then(|index| index.checked_sub(count));
+            open.index.is_some()
+        });
+    }
+
     /// Tells whether a line by itself says something.
     pub(crate) fn speaks(&self) -> impl Fn(&str) -> bool + use<> {
         let matcher = self.matcher;

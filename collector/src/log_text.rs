@@ -61,7 +61,7 @@ impl<'a, F: Fn(&str) -> bool> Iterator for LogicalLines<'a, F> {
         for _ in 1..MOST_WRAPS {
             let Some((number, next)) = self.lines.peek().copied() else { break };
             let Some((more, stamped)) = record(number, next) else { break };
-            if stamped || more.text.starts_with("======") || (self.speaks)(&more.text) {
+            if stamped || (self.speaks)(&more.text) {
                 break;
             }
             let text = line.text.to_mut();
@@ -80,7 +80,7 @@ impl<'a, F: Fn(&str) -> bool> Iterator for LogicalLines<'a, F> {
 /// One line as a record, and whether it has a time before text that may go on in the next line.
 fn record(number: u64, raw: &str) -> Option<(LogicalLine<'_>, bool)> {
     let line = raw.trim_end_matches(['\n', '\r']);
-    if line.is_empty() || (line.starts_with(' ') && line.contains('=') && !line.contains(": ")) {
+    if line.is_empty() || is_property(line) {
         return None;
     }
     let whole = line.len() < raw.len();
@@ -97,6 +97,26 @@ fn record(number: u64, raw: &str) -> Option<(LogicalLine<'_>, bool)> {
     };
     let (at_us, text) = dmesg(rest).map_or((None, rest), |(at_us, text)| (Some(at_us), text));
     Some((plain(None, at_us, wall, text.into()), at_us.is_some() || wall.is_some() || syslog))
+}
+
+/// ` KEY=value` below a record of `/dev/kmsg`.
+fn is_property(line: &str) -> bool {
+    let key = line.strip_prefix(' ').and_then(|line| line.split_once('=')).map(|(key, _)| key);
+    key.is_some_and(|key| !key.is_empty() && key.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+}
+
+/// Whether a line is one of those that a system prints on its way down. That the disks were told to write back is
+/// printed by every restart and shutdown, and by the removal of a single disk too: who asks looks at the last lines only.
+pub(crate) fn is_shutdown(text: &str) -> bool {
+    const LAST_WORDS: [&str; 6] = [
+        "reboot: Restarting system",
+        "reboot: Power down",
+        "reboot: System halted",
+        "md: stopping all md devices",
+        "Synchronizing SCSI cache",
+        "Kernel logging (proc) stopped",
+    ];
+    LAST_WORDS.iter().any(|words| text.contains(words))
 }
 
 /// Sequence number, time and text of a record of `/dev/kmsg`.

@@ -6,14 +6,19 @@
 
 pub mod block_devices;
 pub mod clock;
+pub mod dimms;
 pub mod drives;
 pub mod edac;
+pub mod event_log;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
 pub mod kernel_log;
 pub mod md;
 pub mod network;
+pub mod persisted_log;
+pub mod pstore;
+pub mod rtc;
 pub mod stuck;
 
 use std::time::Instant;
@@ -31,14 +36,19 @@ use crate::{Progress, ProgressState};
 pub const NAMES: &[&str] = &[
     "block_devices",
     "clock",
+    "dimms",
     "drives",
     "edac",
+    "event_log",
     "host",
     "hwmon",
     "identity",
     "kernel_log",
     "md",
     "network",
+    "persisted_log",
+    "pstore",
+    "rtc",
     "stuck",
 ];
 
@@ -107,16 +117,37 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
+    let (
+        (blocks, drives),
+        clock,
+        dimms,
+        edac,
+        event_log,
+        host,
+        hwmon,
+        identity,
+        kernel_log,
+        md,
+        network,
+        persisted_log,
+        pstore,
+        rtc,
+        stuck,
+    ) = tokio::join!(
         disks,
         step!(run, "clock", door => clock::collect(&door).await),
+        step!(run, "dimms", door => with(dimms::collect(&door).await)),
         step!(run, "edac", door => with(edac::collect(&door).await)),
+        step!(run, "event_log", door => with(event_log::collect(&door).await)),
         step!(run, "host", door => host::collect(&door).await),
         step!(run, "hwmon", door => hwmon::collect(&door).await),
         step!(run, "identity", door => identity::collect(&door).await),
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
+        step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)),
+        step!(run, "pstore", door => with(pstore::collect(&door).await)),
+        step!(run, "rtc", door => rtc::collect(&door).await),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
     );
     let facts = Facts {
@@ -131,20 +162,30 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         voltages: hwmon.0.voltages,
         memory_controllers: edac.0,
         kernel_log: kernel_log.0,
+        persisted_log: persisted_log.0,
+        pstore: pstore.0,
+        event_log: event_log.0,
+        memory_slots: dimms.0,
+        rtc: rtc.0,
         network_links: network.0,
         stuck_readers: stuck.0,
     };
     let steps = vec![
         blocks.1,
         clock.1,
+        dimms.1,
         drives.1,
         edac.1,
+        event_log.1,
         host.1,
         hwmon.1,
         identity.1,
         kernel_log.1,
         md.1,
         network.1,
+        persisted_log.1,
+        pstore.1,
+        rtc.1,
         stuck.1,
     ];
     (facts, steps)

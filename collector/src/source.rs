@@ -10,12 +10,13 @@
 //!
 //! | request | what was read | what failed (never for "not there") |
 //! |---|---|---|
-//! | `Read /a/b` | `a/b` | `a/b.unreadable` |
+//! | `Read /a/b`, `ReadEnd /a/b` | `a/b` | `a/b.unreadable` |
 //! | `List /a` | `a/.list` | `a/.list.unreadable` |
 //! | `Link /a/b` | `a/b.link` | `a/b.link.unreadable` |
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
-//! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
+//! | `EventLog` | `sample/event_log.jsonl` | the same with `.unreadable` |
+//! | samples | `sample/host.json`, `sample/clock.json`, `sample/dimms.json`, `sample/stuck.json` | the same with `.unreadable` |
 //!
 //! A reading that was cut at its limit has an empty file `<place>.truncated` beside it; a command says so in its
 //! `status.json`. Read next: [`crate::recorded`].
@@ -36,6 +37,12 @@ pub const MAX_LIST_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Most bytes of the kernel's log that are read; the newest are kept.
 pub const MAX_KERNEL_LOG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Most bytes of QTS's event log that are read, by the reader child.
+pub const MAX_EVENT_LOG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most bytes of the rows that are taken from it.
+pub const MAX_EVENT_ROWS_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Most bytes of a command's standard output that are kept.
 pub const MAX_STDOUT_BYTES: usize = 8 * 1024 * 1024;
@@ -79,6 +86,13 @@ pub enum Request {
         /// Most bytes to read; the rest is left and `truncated` set. The head of the file is kept.
         limit_bytes: u64,
     },
+    /// The newest part of a plain file that grows: whole lines from its end.
+    ReadEnd {
+        /// Absolute path.
+        path: String,
+        /// Most bytes to read; what stands before is left and `truncated` set.
+        limit_bytes: u64,
+    },
     /// The names in a directory, sorted, one a line.
     List {
         /// Absolute path.
@@ -93,6 +107,10 @@ pub enum Request {
     Run(Command),
     /// The kernel's log: `priority,sequence,microseconds,flags;text` records, oldest first.
     KernelLog,
+    /// Rows of QTS's event log that are about hardware, as lines of JSON: a head, then one line a row, oldest first.
+    EventLog,
+    /// Memory modules as SMBIOS describes them, as JSON. The table itself holds the machine's UUID and asset tags.
+    Dimms,
     /// Processor, memory, load and uptime as JSON.
     HostSample,
     /// The system clock as JSON.
@@ -105,6 +123,11 @@ impl Request {
     /// Asks for a file.
     pub fn read(path: impl Into<String>, limit_bytes: u64) -> Self {
         Self::Read { path: path.into(), limit_bytes }
+    }
+
+    /// Asks for the newest part of a file.
+    pub fn read_end(path: impl Into<String>, limit_bytes: u64) -> Self {
+        Self::ReadEnd { path: path.into(), limit_bytes }
     }
 
     /// Asks for the names in a directory.
@@ -120,7 +143,7 @@ impl Request {
     /// Where the answer stands below `raw/`.
     pub fn place(&self) -> String {
         match self {
-            Self::Read { path, .. } => below_raw(path),
+            Self::Read { path, .. } | Self::ReadEnd { path, .. } => below_raw(path),
             Self::List { path } => match below_raw(path) {
                 top if top.is_empty() => ".list".to_owned(),
                 folder => format!("{folder}/.list"),
@@ -128,6 +151,8 @@ impl Request {
             Self::Link { path } => format!("{}.link", below_raw(path)),
             Self::Run(command) => format!("cmd/{}/stdout", command.slug()),
             Self::KernelLog => "dev/kmsg".to_owned(),
+            Self::EventLog => "sample/event_log.jsonl".to_owned(),
+            Self::Dimms => "sample/dimms.json".to_owned(),
             Self::HostSample => "sample/host.json".to_owned(),
             Self::ClockSample => "sample/clock.json".to_owned(),
             Self::StuckReaders => "sample/stuck.json".to_owned(),
@@ -145,9 +170,14 @@ impl Request {
     /// What is asked for, in words: a path, a command line, or a name.
     pub fn noun(&self) -> String {
         match self {
-            Self::Read { path, .. } | Self::List { path } | Self::Link { path } => path.clone(),
+            Self::Read { path, .. }
+            | Self::ReadEnd { path, .. }
+            | Self::List { path }
+            | Self::Link { path } => path.clone(),
             Self::Run(command) => command.line(),
             Self::KernelLog => "the kernel log".to_owned(),
+            Self::EventLog => "the event log".to_owned(),
+            Self::Dimms => "the list of memory modules".to_owned(),
             Self::HostSample => "the host sample".to_owned(),
             Self::ClockSample => "the clock".to_owned(),
             Self::StuckReaders => "the list of stuck readers".to_owned(),
@@ -161,7 +191,10 @@ impl Request {
     /// [`Failure::Io`] that names the path.
     pub fn check(&self) -> Result<(), Failure> {
         match self {
-            Self::Read { path, .. } | Self::List { path } | Self::Link { path } => check_path(path),
+            Self::Read { path, .. }
+            | Self::ReadEnd { path, .. }
+            | Self::List { path }
+            | Self::Link { path } => check_path(path),
             _ => Ok(()),
         }
     }
@@ -287,7 +320,7 @@ fn seconds(ms: u64) -> String {
 
 /// Seconds since 1970 as `2026-05-04 03:02:01 UTC` (proleptic Gregorian; the era arithmetic counts years from March so
 /// that the leap day is the last one).
-fn utc(unix_s: i64) -> String {
+pub(crate) fn utc(unix_s: i64) -> String {
     const DAY_S: i64 = 86_400;
     let (days, second) = (unix_s.div_euclid(DAY_S), unix_s.rem_euclid(DAY_S));
     let shifted = days.saturating_add(719_468);
@@ -327,6 +360,8 @@ mod tests {
             "cmd/smartctl.version/stdout",
             "cmd/smartctl.version.unreadable",
         );
+        check_place(&Request::read_end("/a/b", 1), "a/b", "a/b.unreadable");
+        check_place(&Request::EventLog, "sample/event_log.jsonl", "sample/event_log.jsonl.unreadable");
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");
     }

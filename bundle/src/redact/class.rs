@@ -11,13 +11,15 @@ pub(crate) enum Treatment {
     Version,
     /// JSON: every string and key is cleaned, structure and numbers stay byte for byte. Text when it does not parse.
     Json,
+    /// Lines of JSON, each treated as [`Treatment::Json`] is.
+    JsonLines,
     /// The whole file is a host name.
     HostName,
-    /// Text with NUL-terminated strings.
+    /// Text with zero bytes in it, which end a string or stand where nothing was written.
     DeviceTree,
 }
 
-use Treatment::{DeviceTree, HostName, Json, Text, Version};
+use Treatment::{DeviceTree, HostName, Json, JsonLines, Text, Version};
 
 /// First match wins. `*` stands for any run of characters within one segment, a final `**` for one or more segments.
 const ALLOWED: &[(&str, Treatment)] = &[
@@ -34,6 +36,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("dev/kmsg", Text),
     ("sample/host.json", Json),
     ("sample/clock.json", Json),
+    ("sample/dimms.json", Json),
+    ("sample/event_log.jsonl", JsonLines),
     ("sample/stuck.json", Json),
     // sysfs: one value a file.
     ("sys/firmware/devicetree/**", DeviceTree),
@@ -44,6 +48,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sys/block/*/device/rev", Version),
     ("sys/block/*/device/firmware_rev", Version),
     ("sys/module/*/version", Version),
+    // What memory kept may hold zero bytes, as the log of a system that lost its power does.
+    ("sys/fs/pstore/*", DeviceTree),
     ("sys/**", Text),
     // Tools that only read.
     ("cmd/smartctl.*/stdout", Json),
@@ -60,7 +66,9 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("tmp/smart/smart_*_*.info", Text),
     ("var/log/hal_daemon.log", Text),
     ("mnt/HDA_ROOT/.logs/.list", Text),
-    ("mnt/HDA_ROOT/.logs/kmsg*", Text),
+    ("mnt/HDA_ROOT/.logs/kmsg*", DeviceTree),
+    ("mnt/HDA_ROOT/.logs/pstore_*", DeviceTree),
+    ("mnt/HDA_ROOT/.logs/pstore_*/*", DeviceTree),
     ("cmd/getsysinfo.*/stdout", Text),
     ("cmd/getsysinfo.*/stderr", Text),
     ("cmd/getsysinfo.*/status.json", Json),
@@ -245,7 +253,10 @@ mod tests {
         check("dev/kmsg.unreadable", Ok(Json));
         check("etc/enclosure_0_del.conf", Ok(Text));
         check("tmp/smart/smart_0_12.info", Ok(Text));
-        check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(Text));
+        check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(DeviceTree));
+        check("mnt/HDA_ROOT/.logs/pstore_1/console-ramoops-0", Ok(DeviceTree));
+        check("mnt/HDA_ROOT/.logs/event.log", Err(Refusal::NotListed));
+        check("sample/event_log.jsonl", Ok(JsonLines));
         check("cmd/get_hwsn/stdout", Ok(Text));
         check("cmd/qcli_storage.d/stdout", Ok(Text));
     }

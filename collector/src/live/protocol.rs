@@ -32,16 +32,20 @@ pub(super) const LAUNCH_MARK: &[u8] = b"\0assay launch failure\0";
 pub(super) enum Op {
     /// Read a file.
     Read,
+    /// Read the newest part of a file.
+    End,
     /// List a directory.
     List,
     /// Read a link.
     Link,
+    /// Take the rows of hardware events out of a database.
+    EventRows,
     /// Become a command; the reader answers nothing and is no reader any more.
     Become,
 }
 
 impl Op {
-    const ALL: [Self; 4] = [Self::Read, Self::List, Self::Link, Self::Become];
+    const ALL: [Self; 6] = [Self::Read, Self::End, Self::List, Self::Link, Self::EventRows, Self::Become];
 
     fn byte(self) -> u8 {
         match self {
@@ -49,6 +53,8 @@ impl Op {
             Self::List => 2,
             Self::Link => 3,
             Self::Become => 4,
+            Self::End => 5,
+            Self::EventRows => 6,
         }
     }
 }
