@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::kernel_log::KernelEvent;
-use crate::units::Bytes;
 
 /// What the kept files say, over all boots that they reach back to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +35,8 @@ impl PersistedLog {
 pub struct LogFile {
     /// Where it stands below `raw/`.
     pub from: String,
-    /// Bytes read.
-    pub size_bytes: Bytes,
+    /// Lines read (bytes would change when names in it are replaced).
+    pub lines: u64,
     /// Whether its beginning was left out.
     pub cut: bool,
 }

@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::kernel_log::KernelEvent;
-use crate::units::Bytes;
 
 /// One dump.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +17,8 @@ pub struct Dump {
     pub from: String,
     /// Whether it is one of the copies that QTS makes at every warm restart, which say nothing of which restart.
     pub copy: bool,
-    /// Bytes read.
-    pub size_bytes: Bytes,
+    /// Lines read.
+    pub lines: u64,
     /// Whether its beginning was left out.
     pub cut: bool,
     /// Time since boot of its last line, in microseconds.

@@ -11,7 +11,6 @@
 use assay_bundle::Observed;
 use assay_bundle::facts::kernel_log::KernelEvent;
 use assay_bundle::facts::persisted_log::{Boot, BootEnd, LogFile, PastEvent, PersistedLog};
-use assay_bundle::units::Bytes;
 
 use crate::door::Door;
 use crate::log_events::{Assembler, Line};
@@ -77,8 +76,8 @@ pub fn parse(files: &[(&str, &[u8], bool)], files_left_out: u64) -> Observed<Per
         Reader { events, tags: Vec::new(), log: PersistedLog::default(), shutdown_ago: None, torn: false };
     reader.log.files_left_out = files_left_out;
     for (place, bytes, cut) in files {
-        let size_bytes = Bytes(bytes.len() as u64);
-        reader.log.files.push(LogFile { from: (*place).to_owned(), size_bytes, cut: *cut });
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        reader.log.files.push(LogFile { from: (*place).to_owned(), lines, cut: *cut });
         reader.file(place, bytes);
     }
     Observed::seen(reader.finish(), *newest)

@@ -7,7 +7,6 @@
 
 use assay_bundle::Observed;
 use assay_bundle::facts::pstore::Dump;
-use assay_bundle::units::Bytes;
 
 use crate::door::{Door, Missing};
 use crate::log_events::{Assembler, Line};
@@ -65,7 +64,7 @@ pub fn parse(bytes: &[u8], cut: bool, name: &str, place: &str, copy: bool) -> Du
         name: name.to_owned(),
         from: place.to_owned(),
         copy,
-        size_bytes: Bytes(bytes.len() as u64),
+        lines: text.lines().count() as u64,
         cut,
         clean_end: text.lines().rev().take(LAST_LINES).any(is_shutdown),
         ..Dump::default()
