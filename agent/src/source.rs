@@ -24,7 +24,7 @@ const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
 /// What that question does not look at.
-const HIDDEN: [&str; 10] = [
+const HIDDEN: [&str; 12] = [
     "/dev/qzfs",
     "/etc/enclosure_",
     "/sys/block",
@@ -35,6 +35,8 @@ const HIDDEN: [&str; 10] = [
     "/proc/mdstat",
     "/tmp/smart",
     "/proc/mounts",
+    "/mnt/HDA_ROOT/.logs",
+    "/sys/fs/pstore",
 ];
 
 /// This machine, or the recording at `recorded`.
@@ -102,11 +104,12 @@ impl Source for WithoutDrives {
             Request::Run(Command::Qts(command)) => command.reads_cooling(),
             Request::Run(Command::Sensors(_) | Command::Storage(_)) => true,
             Request::Run(command) => command.device().is_some(),
-            Request::KernelLog | Request::HostSample | Request::Space { .. } => true,
-            Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) => true,
-            Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
-                HIDDEN.iter().any(|hidden| path.starts_with(hidden))
-            }
+            Request::KernelLog | Request::EventLog | Request::Dimms | Request::HostSample => true,
+            Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) | Request::Space { .. } => true,
+            Request::Read { path, .. }
+            | Request::ReadEnd { path, .. }
+            | Request::List { path }
+            | Request::Link { path } => HIDDEN.iter().any(|hidden| path.starts_with(hidden)),
             Request::ClockSample | Request::StuckReaders => false,
         };
         if hidden { Box::pin(std::future::ready(Err(Failure::NotFound))) } else { self.0.fetch(request) }

@@ -13,8 +13,10 @@ pub mod boot_device;
 pub mod bmc;
 pub mod chassis;
 pub mod clock;
+pub mod dimm;
 pub mod drive;
 pub mod edac;
+pub mod event_log;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
@@ -26,6 +28,9 @@ pub mod md;
 pub mod mounts;
 pub mod network;
 pub mod power;
+pub mod persisted_log;
+pub mod pstore;
+pub mod rtc;
 pub mod stuck;
 pub mod volumes;
 pub mod zfs;
@@ -71,6 +76,16 @@ pub struct Facts {
     pub memory_controllers: Observed<Vec<edac::MemoryController>>,
     /// What the kernel reported.
     pub kernel_log: Observed<kernel_log::KernelLog>,
+    /// What the kernel reported in earlier boots.
+    pub persisted_log: Observed<persisted_log::PersistedLog>,
+    /// What memory kept over a restart.
+    pub pstore: Observed<Vec<pstore::Dump>>,
+    /// What QTS's own log says about hardware.
+    pub event_log: Observed<event_log::EventLog>,
+    /// Memory slots and their modules.
+    pub memory_slots: Observed<Vec<dimm::MemorySlot>>,
+    /// The hardware clock.
+    pub rtc: rtc::Rtc,
     /// Network interfaces with hardware behind them.
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.

@@ -176,6 +176,13 @@ impl Door {
             Treatment::Mounts => {
                 self.cleaner.text(&mounts::kept(text), Context::default(), tally).into_owned()
             }
+            Treatment::JsonLines => text
+                .split_inclusive('\n')
+                .map(|line| match self.cleaner.json(line, tally) {
+                    Some(json) => json,
+                    None => self.cleaner.text(line, Context::default(), tally).into_owned(),
+                })
+                .collect(),
             Treatment::HostName => self.cleaner.host_file(text, tally),
             Treatment::DeviceTree => {
                 let strings = text.split('\0').map(|s| self.cleaner.text(s, Context::default(), tally));

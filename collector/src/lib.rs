@@ -27,6 +27,8 @@ pub mod management_cgi;
 pub mod mdadm;
 pub mod mdstat;
 pub mod nut;
+mod log_events;
+mod log_text;
 mod own_cost;
 pub mod probes;
 pub mod recorded;
@@ -278,6 +280,53 @@ mod tests {
         for state in [ProgressState::Started, ProgressState::Finished] {
             assert_eq!((count(state, None), count(state, Some("sda"))), (probes::NAMES.len(), 1));
         }
+    }
+
+    #[test]
+    fn what_leaves_reads_as_what_was_seen() {
+        use assay_bundle::redact::{Door, Level, PseudonymKey};
+        let mut files = files();
+        let logs = "mnt/HDA_ROOT/.logs";
+        let more = [
+            (
+                format!("{logs}/kmsg"),
+                "2022-05-04 03:02:01  [    0.000000] Linux version 5.10.60-qnap (root@build) (gcc 7) #1 SMP\n\
+                 2022-05-04 03:02:02  [    1.000000] Memory: 3855492K/3981688K available (1K)\n\
+                 2022-05-04 03:05:01  [   95.1]  ====== 2022-05-04 03:05:01 TS-453D (5.0.0.1986-20220324) boot finished.\n\
+                 2022-05-04 03:06:01  [  195.1] critical medium error, dev sdc, sector 81985529216486895 op 0x0:(READ)\n\
+                 \0\0\02022-05-05 03:02:01  [    0.000000] Linux version 5.10.60-qnap (root@build) (gcc 7) #1 SMP\n\
+                 2022-05-05 03:02:09  [    9.0] mce: [Hardware Error]: CPU 1: Machine Check: 0 Bank 8: 9c00000000010091\n\
+                 2022-05-05 03:02:19  [   19.0] EDAC MC0: 3 CE x on CPU_SrcID#0_Ha#0_Chan#1_DIMM#0 (channel:1)\n",
+            ),
+            (format!("{logs}/pstore_1"), "[ 5.0] ata3: hard resetting link\n"),
+            (
+                "sample/event_log.jsonl".to_owned(),
+                "{\"rows_read\":2}\n{\"id\":1,\"type\":2,\"time_unix_s\":1777900000,\"time_text\":null,\"text\":\"[RAID5 Disk Volume: Drive 1 2] Error occurred while accessing Drive 2. anna@example.com\"}\n\
+                 {\"id\":2,\"type\":2,\"time_unix_s\":null,\"time_text\":\"2026-05-04 03:02:01\",\"text\":\"[Power] The system was not shutdown properly last time.\"}\n",
+            ),
+            (
+                "sample/dimms.json".to_owned(),
+                r#"{"slots":[{"label":"DIMM_A1","bank":"BANK 0","size_kib":8388608,"type_code":26,"manufacturer":"Samsung","part_number":"M391A1K43BB2-CTD","serial":"0A1B2C3D"}]}"#,
+            ),
+            ("sys/class/rtc/rtc0/since_epoch".to_owned(), "1760000003\n"),
+        ];
+        files.extend(more.map(|(path, text)| (path, text.as_bytes().to_vec())));
+        let seen = run(&RecordedSource::from_files(files), &Options::default());
+        let mut door = Door::open(&PseudonymKey([7; 32].into()), Level::default()).expect("a door");
+        let raw = seen.raw.iter().filter_map(|(path, bytes)| {
+            Some((path.clone(), door.raw(path, bytes).map(|clean| clean.bytes().to_vec())?))
+        });
+        let left: BTreeMap<_, _> = raw.collect();
+        assert_eq!(left.len(), seen.raw.len(), "every raw form may leave");
+        assert!(!String::from_utf8_lossy(&left["sample/event_log.jsonl"]).contains("anna"));
+        let (_, told) = door.document("facts.json", &seen.facts).expect("facts");
+        let again = run(&RecordedSource::from_files(left), &Options::default()).facts;
+        let json = |facts: &Facts, key: &str| serde_json::to_value(facts).expect("plain data")[key].clone();
+        for key in ["kernel_log", "persisted_log", "pstore", "event_log", "memory_slots", "rtc"] {
+            assert_eq!(json(&again, key), json(&told, key), "{key}");
+        }
+        assert_eq!(json(&again, "persisted_log"), json(&seen.facts, "persisted_log"));
+        assert_eq!(again.persisted_log.value().map(|log| (log.boots.len(), log.events.len())), Some((2, 3)));
     }
 
     #[test]

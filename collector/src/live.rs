@@ -14,6 +14,7 @@
 //! There is no vendor command, no self-test and no setting that this door could reach.
 
 mod abandoned;
+mod event_rows;
 mod gate;
 mod kernel_log;
 mod leash;
@@ -25,6 +26,8 @@ mod reader;
 mod run;
 mod samples;
 mod services;
+mod smbios;
+mod sqlite;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,7 +39,18 @@ use assay_bundle::manifest::RunSource;
 
 pub use self::management::{Called, Management, ManagementCaller};
 pub use self::reader::reader_main;
-use crate::source::{Answer, Counters, Failure, Fetched, MAX_LIST_BYTES, Request, Source};
+use crate::source::{
+    Answer, Counters, Failure, Fetched, MAX_EVENT_ROWS_BYTES, MAX_LIST_BYTES, Request, Source,
+};
+
+/// QTS's event log. `/etc/logs` is a link to the same folder.
+const EVENT_LOG: &str = "/mnt/HDA_ROOT/.logs/event.log";
+
+/// The firmware's description of the machine.
+const SMBIOS: &str = "/sys/firmware/dmi/tables/DMI";
+
+/// Most bytes of it: version 2 has a 16-bit length, version 3 tables of servers stay well below this.
+const MAX_SMBIOS_BYTES: u64 = 256 * 1024;
 
 /// How long a file may take. Reads from `/proc` and `/sys` take microseconds; a disk that retries takes seconds.
 pub const READ_DEADLINE: Duration = Duration::from_secs(5);
@@ -136,6 +150,16 @@ impl LiveSource {
             }
             Request::Read { path, limit_bytes, lock: None } => {
                 self.pool.ask(&self.shared, protocol::Op::Read, path, *limit_bytes).await?
+            }
+            Request::ReadEnd { path, limit_bytes } => {
+                self.pool.ask(&self.shared, protocol::Op::End, path, *limit_bytes).await?
+            }
+            Request::EventLog => {
+                self.pool.ask(&self.shared, protocol::Op::EventRows, EVENT_LOG, MAX_EVENT_ROWS_BYTES).await?
+            }
+            Request::Dimms => {
+                let table = self.pool.ask(&self.shared, protocol::Op::Read, SMBIOS, MAX_SMBIOS_BYTES).await?;
+                samples::json("the list of memory modules", &smbios::modules(&table.bytes))?
             }
             Request::List { path } => {
                 self.pool.ask(&self.shared, protocol::Op::List, path, MAX_LIST_BYTES).await?

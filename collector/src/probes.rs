@@ -9,8 +9,10 @@ pub mod boot_device;
 pub mod bmc;
 pub mod chassis;
 pub mod clock;
+pub mod dimms;
 pub mod drives;
 pub mod edac;
+pub mod event_log;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
@@ -22,6 +24,9 @@ pub mod mounts;
 pub mod network;
 pub mod power;
 pub mod qts_cooling;
+pub mod persisted_log;
+pub mod pstore;
+pub mod rtc;
 pub mod stuck;
 pub mod volumes;
 pub mod zfs;
@@ -47,8 +52,10 @@ pub const NAMES: &[&str] = &[
     "bmc",
     "chassis",
     "clock",
+    "dimms",
     "drives",
     "edac",
+    "event_log",
     "host",
     "hwmon",
     "identity",
@@ -60,6 +67,9 @@ pub const NAMES: &[&str] = &[
     "network",
     "power",
     "qts_cooling",
+    "persisted_log",
+    "pstore",
+    "rtc",
     "stuck",
     "volumes",
     "zfs",
@@ -151,6 +161,10 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         chassis,
         clock,
         edac,
+        clock,
+        dimms,
+        edac,
+        event_log,
         host,
         hwmon,
         identity,
@@ -162,6 +176,12 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         stuck,
         volumes,
         zfs,
+        md,
+        network,
+        persisted_log,
+        pstore,
+        rtc,
+        stuck,
     ) = tokio::join!(
         disks,
         step!(run, "boot_device", door => with(boot_device::collect(&door).await)),
@@ -177,7 +197,9 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "bmc", door => bmc::collect(&door).await),
         step!(run, "chassis", door => chassis::collect(&door).await),
         step!(run, "clock", door => clock::collect(&door).await),
+        step!(run, "dimms", door => with(dimms::collect(&door).await)),
         step!(run, "edac", door => with(edac::collect(&door).await)),
+        step!(run, "event_log", door => with(event_log::collect(&door).await)),
         step!(run, "host", door => host::collect(&door).await),
         step!(run, "hwmon", door => hwmon::collect(&door).await),
         step!(run, "identity", door => identity::collect(&door).await),
@@ -187,6 +209,9 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "mounts", door => with(mounts::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
         step!(run, "qts_cooling", door => qts_cooling::collect(&door).await),
+        step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)),
+        step!(run, "pstore", door => with(pstore::collect(&door).await)),
+        step!(run, "rtc", door => rtc::collect(&door).await),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
         step!(run, "volumes", door => with(volumes::collect(&door).await)),
         step!(run, "zfs", door => with(zfs::collect(&door).await)),
@@ -222,6 +247,11 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         management: management.0,
         memory_controllers: edac.0,
         kernel_log: kernel_log.0,
+        persisted_log: persisted_log.0,
+        pstore: pstore.0,
+        event_log: event_log.0,
+        memory_slots: dimms.0,
+        rtc: rtc.0,
         network_links: network.0,
         stuck_readers: stuck.0,
         volumes: volumes.0,
@@ -233,8 +263,10 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         bmc.1,
         chassis.1,
         clock.1,
+        dimms.1,
         drives.1,
         edac.1,
+        event_log.1,
         host.1,
         hwmon.1,
         identity.1,
@@ -246,6 +278,9 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         network.1,
         power.1,
         cooling.1,
+        persisted_log.1,
+        pstore.1,
+        rtc.1,
         stuck.1,
         volumes.1,
         zfs.1,

@@ -10,13 +10,14 @@
 //!
 //! | request | what was read | what failed (never for "not there") |
 //! |---|---|---|
-//! | `Read /a/b` | `a/b` | `a/b.unreadable` |
+//! | `Read /a/b`, `ReadEnd /a/b` | `a/b` | `a/b.unreadable` |
 //! | `List /a` | `a/.list` | `a/.list.unreadable` |
 //! | `Link /a/b` | `a/b.link` | `a/b.link.unreadable` |
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
 //! | `Space /a/b` | `sample/space/a.b.json` | the same with `.unreadable` |
-//! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
+//! | samples | `sample/host.json`, `clock.json`, `dimms.json`, `stuck.json` | the same with `.unreadable` |
+//! | `EventLog` | `sample/event_log.jsonl` | the same with `.unreadable` |
 //! | `SnmpPower` | `sample/snmp-power.txt` | the same with `.unreadable` |
 //! | `Nut` | `sample/nut.txt` | the same with `.unreadable` |
 //! | `ManagementCgi` | `sample/management-<page>.xml` | the same with `.unreadable` |
@@ -41,6 +42,12 @@ pub const MAX_LIST_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Most bytes of the kernel's log that are read; the newest are kept.
 pub const MAX_KERNEL_LOG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Most bytes of QTS's event log that are read, by the reader child.
+pub const MAX_EVENT_LOG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most bytes of the rows that are taken from it.
+pub const MAX_EVENT_ROWS_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Most bytes of a command's standard output that are kept.
 pub const MAX_STDOUT_BYTES: usize = 8 * 1024 * 1024;
@@ -87,6 +94,13 @@ pub enum Request {
         /// cannot have it in time, it reads until two readings agree.
         lock: Option<String>,
     },
+    /// The newest part of a plain file that grows: whole lines from its end.
+    ReadEnd {
+        /// Absolute path.
+        path: String,
+        /// Most bytes to read; what stands before is left and `truncated` set.
+        limit_bytes: u64,
+    },
     /// The names in a directory, sorted, one a line.
     List {
         /// Absolute path.
@@ -101,6 +115,10 @@ pub enum Request {
     Run(Command),
     /// The kernel's log: `priority,sequence,microseconds,flags;text` records, oldest first.
     KernelLog,
+    /// Rows of QTS's event log that are about hardware, as lines of JSON: a head, then one line a row, oldest first.
+    EventLog,
+    /// Memory modules as SMBIOS describes them, as JSON. The table itself holds the machine's UUID and asset tags.
+    Dimms,
     /// Processor, memory, load and uptime as JSON.
     HostSample,
     /// The system clock as JSON.
@@ -167,6 +185,11 @@ impl Request {
         Self::Read { path: path.into(), limit_bytes, lock: Some(lock.into()) }
     }
 
+    /// Asks for the newest part of a file.
+    pub fn read_end(path: impl Into<String>, limit_bytes: u64) -> Self {
+        Self::ReadEnd { path: path.into(), limit_bytes }
+    }
+
     /// Asks for the names in a directory.
     pub fn list(path: impl Into<String>) -> Self {
         Self::List { path: path.into() }
@@ -185,7 +208,7 @@ impl Request {
     /// Where the answer stands below `raw/`.
     pub fn place(&self) -> String {
         match self {
-            Self::Read { path, .. } => below_raw(path),
+            Self::Read { path, .. } | Self::ReadEnd { path, .. } => below_raw(path),
             Self::List { path } => match below_raw(path) {
                 top if top.is_empty() => ".list".to_owned(),
                 folder => format!("{folder}/.list"),
@@ -193,6 +216,8 @@ impl Request {
             Self::Link { path } => format!("{}.link", below_raw(path)),
             Self::Run(command) => format!("cmd/{}/stdout", command.slug()),
             Self::KernelLog => "dev/kmsg".to_owned(),
+            Self::EventLog => "sample/event_log.jsonl".to_owned(),
+            Self::Dimms => "sample/dimms.json".to_owned(),
             Self::HostSample => "sample/host.json".to_owned(),
             Self::ClockSample => "sample/clock.json".to_owned(),
             Self::StuckReaders => "sample/stuck.json".to_owned(),
@@ -214,9 +239,14 @@ impl Request {
     /// What is asked for, in words: a path, a command line, or a name.
     pub fn noun(&self) -> String {
         match self {
-            Self::Read { path, .. } | Self::List { path } | Self::Link { path } => path.clone(),
+            Self::Read { path, .. }
+            | Self::ReadEnd { path, .. }
+            | Self::List { path }
+            | Self::Link { path } => path.clone(),
             Self::Run(command) => command.line(),
             Self::KernelLog => "the kernel log".to_owned(),
+            Self::EventLog => "the event log".to_owned(),
+            Self::Dimms => "the list of memory modules".to_owned(),
             Self::HostSample => "the host sample".to_owned(),
             Self::ClockSample => "the clock".to_owned(),
             Self::StuckReaders => "the list of stuck readers".to_owned(),
@@ -235,7 +265,10 @@ impl Request {
     pub fn check(&self) -> Result<(), Failure> {
         match self {
             Self::Read { path, lock: Some(lock), .. } => check_path(path).and_then(|()| check_path(lock)),
-            Self::Read { path, .. } | Self::List { path } | Self::Link { path } => check_path(path),
+            Self::Read { path, .. }
+            | Self::ReadEnd { path, .. }
+            | Self::List { path }
+            | Self::Link { path } => check_path(path),
             Self::Space { path } => check_path(path).and_then(|()| check_space(path)),
             _ => Ok(()),
         }
@@ -387,7 +420,7 @@ fn seconds(ms: u64) -> String {
 
 /// Seconds since 1970 as `2026-05-04 03:02:01 UTC` (proleptic Gregorian; the era arithmetic counts years from March so
 /// that the leap day is the last one).
-fn utc(unix_s: i64) -> String {
+pub(crate) fn utc(unix_s: i64) -> String {
     const DAY_S: i64 = 86_400;
     let (days, second) = (unix_s.div_euclid(DAY_S), unix_s.rem_euclid(DAY_S));
     let shifted = days.saturating_add(719_468);
@@ -427,6 +460,8 @@ mod tests {
             "cmd/smartctl.version/stdout",
             "cmd/smartctl.version.unreadable",
         );
+        check_place(&Request::read_end("/a/b", 1), "a/b", "a/b.unreadable");
+        check_place(&Request::EventLog, "sample/event_log.jsonl", "sample/event_log.jsonl.unreadable");
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");
         check_place(&Request::Nut, "sample/nut.txt", "sample/nut.txt.unreadable");

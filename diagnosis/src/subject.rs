@@ -131,7 +131,7 @@ pub(crate) fn log_witness(
     about: impl Fn(Option<&str>) -> bool,
 ) -> Option<Evidence> {
     let Observed::Seen { value: log, from } = &facts.kernel_log else { return None };
-    let wanted = |e: &&KernelEvent| signatures.contains(&e.signature.as_str()) && about(e.subject.as_deref());
+    let wanted = |e: &&KernelEvent| signatures.iter().any(|name| e.says(name)) && about(e.subject.as_deref());
     let events: Vec<&KernelEvent> = log.events.iter().filter(wanted).collect();
     let first = events.first()?;
     let times: u64 = events.iter().map(|e| e.repeats.max(1)).fold(0, u64::saturating_add);

@@ -194,6 +194,7 @@ impl Machine {
             at_us: None,
             line: 1,
             repeats: 1,
+            ..KernelEvent::default()
         });
         let stuck =
             self.drives.iter().zip(0..).filter(|(m, _)| m.stuck).map(|(_, i): (_, usize)| StuckReader {

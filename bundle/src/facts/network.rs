@@ -27,6 +27,19 @@ pub struct NetworkLink {
     pub rx_errors: Observed<u64>,
     /// Frames received with a bad checksum (`statistics/rx_crc_errors`): cable, connector or port.
     pub rx_crc_errors: Observed<u64>,
+    /// Frames received with an odd length (`statistics/rx_frame_errors`): as bad checksums.
+    pub rx_frame_errors: Observed<u64>,
+    /// Frames lost because the interface had no room for them (`statistics/rx_over_errors`): load, not damage.
+    pub rx_over_errors: Observed<u64>,
+    /// Frames lost because the machine did not take them (`statistics/rx_missed_errors`): load, not damage.
+    pub rx_missed_errors: Observed<u64>,
     /// Frames that could not be sent (`statistics/tx_errors`).
     pub tx_errors: Observed<u64>,
+    /// Frames not sent because the carrier was lost (`statistics/tx_carrier_errors`): cable or port.
+    pub tx_carrier_errors: Observed<u64>,
+    /// Frames that collided (`statistics/collisions`): one side runs at half duplex.
+    pub collisions: Observed<u64>,
+    /// Duplex that was negotiated (`duplex`): `full` or `half`; Absent where the driver does not know, or without a
+    /// carrier.
+    pub duplex: Observed<String>,
 }

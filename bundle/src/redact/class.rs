@@ -11,15 +11,17 @@ pub(crate) enum Treatment {
     Version,
     /// JSON: every string and key is cleaned, structure and numbers stay byte for byte. Text when it does not parse.
     Json,
+    /// Lines of JSON, each treated as [`Treatment::Json`] is.
+    JsonLines,
     /// The whole file is a host name.
     HostName,
-    /// Text with NUL-terminated strings.
+    /// Text with zero bytes in it, which end a string or stand where nothing was written.
     DeviceTree,
     /// The table of mounts: only lines about disks, only names of the machine's own.
     Mounts,
 }
 
-use Treatment::{DeviceTree, HostName, Json, Mounts, Text, Version};
+use Treatment::{DeviceTree, HostName, Json, JsonLines, Mounts, Text, Version};
 
 /// First match wins. `*` stands for any run of characters within one segment, a final `**` for one or more segments.
 const ALLOWED: &[(&str, Treatment)] = &[
@@ -38,6 +40,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sample/host.json", Json),
     ("sample/space/*.json", Json),
     ("sample/clock.json", Json),
+    ("sample/dimms.json", Json),
+    ("sample/event_log.jsonl", JsonLines),
     ("sample/stuck.json", Json),
     // sysfs: one value a file.
     ("sys/firmware/devicetree/**", DeviceTree),
@@ -48,6 +52,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sys/block/*/device/rev", Version),
     ("sys/block/*/device/firmware_rev", Version),
     ("sys/module/*/version", Version),
+    // What memory kept may hold zero bytes, as the log of a system that lost its power does.
+    ("sys/fs/pstore/*", DeviceTree),
     ("sys/**", Text),
     // Services of the NAS itself. Object identifiers are dotted numbers and no addresses.
     ("sample/snmp-power.txt", Version),
@@ -77,7 +83,9 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("dev/qzfs/*/.list", Text),
     ("var/log/hal_daemon.log", Text),
     ("mnt/HDA_ROOT/.logs/.list", Text),
-    ("mnt/HDA_ROOT/.logs/kmsg*", Text),
+    ("mnt/HDA_ROOT/.logs/kmsg*", DeviceTree),
+    ("mnt/HDA_ROOT/.logs/pstore_*", DeviceTree),
+    ("mnt/HDA_ROOT/.logs/pstore_*/*", DeviceTree),
     ("cmd/getsysinfo.*/stdout", Text),
     ("cmd/getsysinfo.*/stderr", Text),
     ("cmd/getsysinfo.*/status.json", Json),
@@ -266,7 +274,10 @@ mod tests {
         check("dev/kmsg.unreadable", Ok(Json));
         check("etc/enclosure_0_del.conf", Ok(Text));
         check("tmp/smart/smart_0_12.info", Ok(Text));
-        check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(Text));
+        check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(DeviceTree));
+        check("mnt/HDA_ROOT/.logs/pstore_1/console-ramoops-0", Ok(DeviceTree));
+        check("mnt/HDA_ROOT/.logs/event.log", Err(Refusal::NotListed));
+        check("sample/event_log.jsonl", Ok(JsonLines));
         check("cmd/get_hwsn/stdout", Ok(Text));
         check("cmd/hal_app.get_ec_version/stdout", Ok(Version));
         check("cmd/hal_app.se_enum/stdout", Ok(Text));

@@ -34,19 +34,31 @@ pub(super) enum Op {
     Read,
     /// Read a file under a shared lock; the text is [`locked_text`], the answer begins with its [`Manner`].
     ReadLocked,
+    /// Read the newest part of a file.
+    End,
     /// List a directory.
     List,
     /// Read a link.
     Link,
     /// Tell the space of a file system.
     Space,
+    /// Take the rows of hardware events out of a database.
+    EventRows,
     /// Become a command; the reader answers nothing and is no reader any more.
     Become,
 }
 
 impl Op {
-    const ALL: [Self; 6] =
-        [Self::Read, Self::ReadLocked, Self::List, Self::Link, Self::Space, Self::Become];
+    const ALL: [Self; 8] = [
+        Self::Read,
+        Self::List,
+        Self::Link,
+        Self::Become,
+        Self::Space,
+        Self::End,
+        Self::EventRows,
+        Self::ReadLocked,
+    ];
 
     fn byte(self) -> u8 {
         match self {
@@ -54,8 +66,10 @@ impl Op {
             Self::List => 2,
             Self::Link => 3,
             Self::Become => 4,
-            Self::ReadLocked => 8,
             Self::Space => 5,
+            Self::End => 6,
+            Self::EventRows => 7,
+            Self::ReadLocked => 8,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! while it writes is read under the same lock, shared, which writes nothing and is given back at once.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
@@ -18,11 +18,12 @@ use rustix::fs::{FlockOperation, Mode, OFlags, StatVfsMountFlags, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
+use super::event_rows;
 use super::leash::ENVIRONMENT;
 use super::protocol::{
     Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, locked_paths, respond, with_manner,
 };
-use crate::source::{Failure, Manner};
+use crate::source::{Failure, MAX_EVENT_LOG_BYTES, Manner};
 
 /// Folder in which everybody may make links.
 const SHARED_FOLDER: &str = "/tmp";
@@ -60,6 +61,8 @@ pub fn reader_main() -> ! {
                     Op::List => list(&path, limit_bytes),
                     Op::Link => link(&path),
                     Op::Space => space(&path),
+                    Op::End => read_end(&path, limit_bytes),
+                    Op::EventRows => event_rows(&path, limit_bytes),
                     _ => read(&path, limit_bytes),
                 }
             }
@@ -71,7 +74,38 @@ pub fn reader_main() -> ! {
 }
 
 fn read(path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
+    read_open(open(path)?, path, limit_bytes)
+}
+
+/// Whole lines from the end of a file.
+fn read_end(path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
     let mut file = open(path)?;
+    let size = file.metadata().map_err(|error| failure(path, &error))?.len();
+    let left_out = size.saturating_sub(limit_bytes);
+    file.seek(SeekFrom::Start(left_out)).map_err(|error| failure(path, &error))?;
+    let (mut bytes, grew) = read_open(file, path, limit_bytes)?;
+    if left_out > 0 {
+        let part = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        bytes.drain(..part);
+    }
+    Ok((bytes, left_out > 0 || grew))
+}
+
+/// The hardware rows of a database that its owner goes on writing: read into memory, never opened by SQLite, so that
+/// no lock, journal or write-ahead log of the owner is ever touched.
+fn event_rows(path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
+    let (bytes, cut) = read(path, MAX_EVENT_LOG_BYTES)?;
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        fs::symlink_metadata(name).is_ok_and(|seen| seen.len() > 0)
+    };
+    let state = event_rows::Beside { wal: beside("-wal"), journal: beside("-journal"), cut };
+    event_rows::extract(&bytes, state, limit_bytes)
+        .map_err(|why| Failure::Io { why: format!("{}: {why}", path.display()) })
+}
+
+fn read_open(mut file: File, path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, bool), Failure> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -336,6 +370,18 @@ mod tests {
         assert!(read_locked(b"/no-zero-byte", 999).is_err());
         let none = locked_text(b"/nowhere/at/all", b"/nowhere/lock");
         assert_eq!(read_locked(&none, 999), Err(Failure::NotFound));
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_whole_lines() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("file");
+        fs::write(&file, "one\ntwo\nthree\n").expect("a file");
+        check(read_end(&file, 100), Ok(("one\ntwo\nthree\n", false)));
+        check(read_end(&file, 14), Ok(("one\ntwo\nthree\n", false)));
+        check(read_end(&file, 12), Ok(("two\nthree\n", true)));
+        check(read_end(&file, 8), Ok(("three\n", true)));
+        check(read_end(&file, 2), Ok(("", true)));
     }
 
     #[test]

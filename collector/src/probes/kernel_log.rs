@@ -4,160 +4,97 @@
 //! carries the times of the first and last record. One event may span several records (libata) and one record several
 //! lines (md prints two with one call; kmsg writes the newline as `\x0a`). Plain text occurs in recorded devices,
 //! since that is what an owner can paste. The lines themselves stay in `raw/`.
+//!
+//! A port or SCSI address is told together with the block device behind it at this moment (`/sys/block/*` links). That
+//! holds for this boot and until the next reset that moves a letter, so it stands beside the subject, not instead.
+
+use std::collections::BTreeMap;
 
 use assay_bundle::Observed;
-use assay_bundle::facts::kernel_log::{KernelEvent, KernelLog};
+use assay_bundle::facts::kernel_log::KernelLog;
 
 use crate::door::Door;
-use crate::signatures::Matcher;
+use crate::log_events::{Assembler, Line};
+use crate::log_text::LogicalLines;
 use crate::source::Request;
 
-/// Lines after one that names an ATA port during which an unnamed one still belongs to it (libata prints at most
-/// four lines for one failed command).
-const ATA_CONTEXT_LINES: u64 = 4;
-/// Repeats within this time of the last one are one event: below any window of a rate rule, so no rate is changed.
-const FOLD_WITHIN_US: u64 = 1_000_000;
+const BLOCK: &str = "/sys/block";
 
 /// Reads the log.
 pub(crate) async fn collect(door: &Door<'_>) -> Observed<KernelLog> {
-    match door.ask(&Request::KernelLog).await {
+    let mut log = match door.ask(&Request::KernelLog).await {
         Ok(fetched) => door.noted(parse(&fetched.bytes, fetched.truncated, &fetched.place)),
-        Err(missing) => missing.required("the kernel log"),
+        Err(missing) => return missing.required("the kernel log"),
+    };
+    if let Observed::Seen { value, .. } = &mut log
+        && !value.events.is_empty()
+    {
+        let devices = devices(door).await;
+        for event in &mut value.events {
+            event.device = event.subject.as_ref().and_then(|port| devices.get(port).cloned().flatten());
+        }
     }
+    log
 }
 
-/// One record as it was found.
-#[derive(Debug, PartialEq, Eq)]
-struct Record<'a> {
-    sequence: Option<u64>,
-    at_us: Option<u64>,
-    text: &'a str,
+/// Port or SCSI address to the one block device that stands there; several behind one port are none.
+async fn devices(door: &Door<'_>) -> BTreeMap<String, Option<String>> {
+    let mut found: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for name in door.names(BLOCK).await.unwrap_or_default() {
+        // A loop or md device has no port: its link is not asked for.
+        if !name.starts_with("sd") {
+            continue;
+        }
+        let path = door.link(&format!("{BLOCK}/{name}")).await;
+        for place in path.value().map(|path| places(path)).unwrap_or_default() {
+            found.entry(place).and_modify(|several| *several = None).or_insert_with(|| Some(name.clone()));
+        }
+    }
+    found
+}
+
+/// `ata3` and `2:0:0:0` of `../devices/…/ata3/host2/target2:0:0/2:0:0:0/block/sdc`.
+fn places(path: &str) -> Vec<String> {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let port = |part: &&str| part.strip_prefix("ata").is_some_and(number);
+    let address = |part: &&str| part.split(':').count() == 4 && part.split(':').all(number);
+    path.split('/').filter(|part| port(part) || address(part)).map(str::to_owned).collect()
 }
 
 /// Reads a log that stands at `place`; `cut` says that the reader left something out.
 pub fn parse(bytes: &[u8], cut: bool, place: &str) -> Observed<KernelLog> {
-    let matcher = match Matcher::get() {
-        Ok(matcher) => matcher,
+    let mut events = match Assembler::new(KernelLog::MOST_EVENTS) {
+        Ok(events) => events,
         Err(why) => return Observed::unreadable(format!("{place}: {why}")),
     };
     let text = String::from_utf8_lossy(bytes);
     let mut log = KernelLog { lost: cut, ..KernelLog::default() };
     let mut sequence = None;
-    let mut ata: Option<(String, u64)> = None;
-    let mut folding = Folding::default();
-    for (number, line) in (1_u64..).zip(text.lines()) {
-        let Some(record) = record(line) else { continue };
+    for line in LogicalLines::new(&text, events.speaks()) {
         log.records += 1;
-        log.first_us = log.first_us.or(record.at_us);
-        log.last_us = record.at_us.or(log.last_us);
-        if let (Some(before), Some(now)) = (sequence, record.sequence) {
+        log.first_us = log.first_us.or(line.at_us);
+        log.last_us = line.at_us.or(log.last_us);
+        if let (Some(before), Some(now)) = (sequence, line.sequence) {
             log.lost |= now > before + 1;
         }
-        sequence = record.sequence.or(sequence);
-        let unescaped = record.text.replace("\\x0a", "\n");
-        if let Some(port) = matcher.ata_port(&unescaped) {
-            ata = Some((port, number));
-        }
-        let Some(found) = matcher.line(&unescaped) else { continue };
-        let recent = || {
-            let (port, seen_at) = ata.as_ref()?;
-            (number - seen_at <= ATA_CONTEXT_LINES).then(|| port.clone())
-        };
-        let subject = found.subject.or_else(|| if found.wants_ata { recent() } else { None });
-        folding.keep(
-            &mut log,
-            KernelEvent {
-                signature: found.name.to_owned(),
-                subject,
-                at_us: record.at_us,
-                line: number,
-                repeats: found.count,
-            },
-        );
+        sequence = line.sequence.or(sequence);
+        events.line(Line { number: line.number, at_us: line.at_us, text: &line.text, whole: line.whole });
     }
+    log.suppressed = events.suppressed;
+    log.benign_lines = events.benign;
+    log.events_left_out = events.left_out;
+    log.events = events.events;
     Observed::seen(log, place)
-}
-
-/// Adds repeats to the event before.
-#[derive(Default)]
-struct Folding {
-    last_at_us: Option<u64>,
-}
-
-impl Folding {
-    fn keep(&mut self, log: &mut KernelLog, event: KernelEvent) {
-        let near = match (self.last_at_us, event.at_us) {
-            (Some(before), Some(now)) => now.saturating_sub(before) <= FOLD_WITHIN_US,
-            (None, None) => true,
-            _ => false,
-        };
-        self.last_at_us = event.at_us;
-        if let Some(last) = log.events.last_mut()
-            && near
-            && log.events_left_out == 0
-            && last.signature == event.signature
-            && last.subject == event.subject
-        {
-            last.repeats = last.repeats.saturating_add(event.repeats);
-        } else if log.events.len() < KernelLog::MOST_EVENTS {
-            log.events.push(event);
-        } else {
-            log.events_left_out += 1;
-        }
-    }
-}
-
-/// One line: a kmsg record, a line of `dmesg`, or a line of syslog. kmsg follows a record with lines of
-/// ` KEY=value`, which start with a blank and are no records.
-fn record(line: &str) -> Option<Record<'_>> {
-    if line.is_empty() || (line.starts_with(' ') && line.contains('=') && !line.contains(": ")) {
-        return None;
-    }
-    if let Some(record) = kmsg(line) {
-        return Some(record);
-    }
-    let line = line.split_once(" kernel: ").map_or(line, |(_, rest)| rest);
-    let line = match line.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
-        Some((level, rest)) if level.bytes().all(|b| b.is_ascii_digit()) => rest,
-        _ => line,
-    };
-    let Some((at_us, text)) = dmesg(line) else {
-        return Some(Record { sequence: None, at_us: None, text: line });
-    };
-    Some(Record { sequence: None, at_us: Some(at_us), text })
-}
-
-/// `priority,sequence,microseconds,flags;text` (Documentation/ABI/testing/dev-kmsg).
-fn kmsg(line: &str) -> Option<Record<'_>> {
-    let (prefix, text) = line.split_once(';')?;
-    let mut fields = prefix.split(',');
-    let _priority: u32 = fields.next()?.parse().ok()?;
-    let sequence = fields.next()?.parse().ok()?;
-    let at_us = fields.next()?.parse().ok()?;
-    Some(Record { sequence: Some(sequence), at_us: Some(at_us), text })
-}
-
-/// `[   12.345678] text`, with the caller's `[    T1]` in between on kernels that print it.
-fn dmesg(line: &str) -> Option<(u64, &str)> {
-    let (stamp, text) = line.strip_prefix('[')?.split_once(']')?;
-    let (seconds, fraction) = stamp.trim().split_once('.')?;
-    let seconds: u64 = seconds.parse().ok()?;
-    if fraction.is_empty() || fraction.len() > 6 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let micros: u64 = format!("{fraction:0<6}").parse().ok()?;
-    let text = text.strip_prefix(' ').unwrap_or(text);
-    let text = match text.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        Some((caller, rest)) if caller.trim().starts_with(['T', 'C']) => rest,
-        _ => text,
-    };
-    Some((seconds.checked_mul(1_000_000)?.checked_add(micros)?, text))
 }
 
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 mod tests {
+    use assay_bundle::facts::kernel_log::KernelEvent;
+
     use super::*;
+    use crate::door::testing::run;
+    use crate::hostile;
 
     type Found = (String, Option<String>, Option<u64>, u64, u64);
     type Expected<'a> = (&'a str, Option<&'a str>, Option<u64>, u64, u64);
@@ -195,7 +132,7 @@ mod tests {
              [ 1.0] ata3.00: failed command: READ FPDMA QUEUED\n\
              [ 1.0] ata3.00: cmd 60/08:00:00:00:00/00:00:00:00:00/40 tag 0 ncq dma 4096 in\n\
              [ 1.0]          res 40/00:01:00:00:00/00:00:00:00:00/00 Emask 0x4 (timeout)\n",
-            &[("ata-timeout", Some("ata3"), Some(1_000_000), 4, 1)],
+            &[("ata-timeout", Some("ata3"), Some(1_000_000), 1, 1)],
         );
         check(
             "3,9,5,-;ata3.00: cmd 60/08:00\\x0a         res 40/00:01 Emask 0x4 (timeout)\n SUBSYSTEM=scsi\n DEVICE=+scsi:2\n",
@@ -238,12 +175,200 @@ mod tests {
         assert_eq!((log.events.len(), log.events_left_out), (KernelLog::MOST_EVENTS, 500));
     }
 
+    const BLOCK_OF_TWO_DISKS: &str = "\
+[  100.000001] ata3.00: exception Emask 0x10 SAct 0x1 SErr 0x400100 action 0x6 frozen
+[  100.000002] ata4.00: exception Emask 0x0 SAct 0x1 SErr 0x0 action 0x0
+[  100.000003] ata3: SError: { UnrecovData Handshk }
+[  100.000004] ata3.00: failed command: WRITE FPDMA QUEUED
+[  100.000005] ata3.00: cmd 61/08:00:00:00:00/00:00:00:00:00/40 tag 0 ncq dma 4096 out
+[  100.000005]          res 40/00:01:00:00:00/00:00:00:00:00/00 Emask 0x10 (ATA bus error)
+[  100.000006] ata3.00: status: { DRDY }
+[  100.000007] ata4.00: failed command: READ FPDMA QUEUED
+[  100.000008] ata4.00: cmd 60/08:00:00:00:00/00:00:00:00:00/40 tag 0 ncq dma 4096 in
+[  100.000008]          res 41/40:01:00:00:00/00:00:00:00:00/00 Emask 0x409 (media error) <F>
+[  100.000009] ata4.00: status: { DRDY ERR }
+[  100.000010] ata4.00: error: { UNC }
+[  100.000011] ata3: hard resetting link
+[  100.000012] ata4: hard resetting link
+";
+
+    #[test]
+    fn two_disks_in_the_same_second_stay_apart() {
+        check(
+            BLOCK_OF_TWO_DISKS,
+            &[
+                ("ata-link-error", Some("ata3"), Some(100_000_001), 1, 1),
+                ("ata-uncorrectable", Some("ata4"), Some(100_000_002), 2, 1),
+                ("ata-link-reset", Some("ata3"), Some(100_000_011), 13, 1),
+                ("ata-link-reset", Some("ata4"), Some(100_000_012), 14, 1),
+            ],
+        );
+        let log = parse(BLOCK_OF_TWO_DISKS.as_bytes(), false, "x");
+        let events = &log.value().expect("a log always reads").events;
+        assert_eq!(
+            events[0].details,
+            [
+                "emask 0x10",
+                "serror UnrecovData Handshk",
+                "command WRITE FPDMA QUEUED",
+                "result ATA bus error",
+                "status DRDY",
+            ]
+        );
+        assert!(events[0].says("ata-bus-error") && !events[0].says("ata-uncorrectable"));
+        assert_eq!((events[0].last_line, events[1].last_line), (7, 12));
+    }
+
+    #[test]
+    fn blocks_of_hardware_errors_are_one_event() {
+        check(
+            "[ 9.1] mce: [Hardware Error]: Machine check events logged\n\
+             [ 9.1] [Hardware Error]: Corrected error, no action required.\n\
+             [ 9.1] [Hardware Error]: CPU:0 (17:71:0) MC18_STATUS[Over|CE|MiscV|-]: 0xdc2040000000011b\n\
+             [ 9.1] [Hardware Error]: Error Addr: 0x000000036e4f0400\n\
+             [ 9.1] [Hardware Error]: Unified Memory Controller Ext. Error Code: 0, DRAM ECC error.\n\
+             [ 9.1] EDAC MC0: 1 CE on mc#0csrow#1channel#0 (csrow:1 channel:0 page:0x1 offset:0x0 grain:64)\n",
+            &[
+                ("mce-logged", None, Some(9_100_000), 1, 1),
+                ("dram-ecc", None, Some(9_100_000), 2, 1),
+                ("edac-corrected", Some("mc0"), Some(9_100_000), 6, 1),
+            ],
+        );
+        check(
+            "[ 9.1] {1}[Hardware Error]: Hardware error from APEI Generic Hardware Error Source: 0\n\
+             [ 9.1] {1}[Hardware Error]: event severity: corrected\n\
+             [ 9.1] {1}[Hardware Error]:   section_type: memory error\n\
+             [ 9.1] {1}[Hardware Error]:   fru_text: CPU0_DIMM_A1\n\
+             [ 9.2] {2}[Hardware Error]: event severity: corrected\n",
+            &[("firmware-error-corrected", None, Some(9_100_000), 1, 2)],
+        );
+        check(
+            "[ 9.1] mce: [Hardware Error]: CPU 1: Machine Check: 0 Bank 8: 9c00000000010091\n\
+             [ 9.1] mce: [Hardware Error]: TSC 0 ADDR 36e4f0400 MISC 86\n\
+             [ 9.1] mce: [Hardware Error]: CPU 2: Machine Check: 0 Bank 8: 9c00000000010091\n",
+            &[
+                ("mce-corrected", Some("cpu1"), Some(9_100_000), 1, 1),
+                ("mce-corrected", Some("cpu2"), Some(9_100_000), 3, 1),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_overheated_processor_is_no_machine_check() {
+        check(
+            "[ 9.1] mce: CPU2: Core temperature above threshold, cpu clock throttled (total events = 9)\n",
+            &[("cpu-throttled", Some("cpu2"), Some(9_100_000), 1, 1)],
+        );
+    }
+
+    #[test]
+    fn a_bus_report_is_one_event_and_repeats() {
+        let report = |at| {
+            format!(
+                "[ {at}] pcieport 0000:00:1c.0: AER: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)\n\
+                 [ {at}] pcieport 0000:00:1c.0: AER:   device [8086:9d14] error status/mask=00000001/00002000\n\
+                 [ {at}] pcieport 0000:00:1c.0: AER:    [ 0] RxErr                  (First)\n"
+            )
+        };
+        check(
+            &format!("{}{}{}", report("9.1"), report("9.2"), report("99.1")),
+            &[
+                ("pcie-corrected", Some("0000:00:1c.0"), Some(9_100_000), 1, 2),
+                ("pcie-corrected", Some("0000:00:1c.0"), Some(99_100_000), 7, 1),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_link_that_goes_down_was_up() {
+        check("[ 1.5] ata5: SATA link down (SStatus 0 SControl 300)\n", &[]);
+        check(
+            "[ 1.5] ata5: SATA link up 6.0 Gbps (SStatus 133 SControl 300)\n\
+             [ 900.5] ata5: SATA link down (SStatus 0 SControl 300)\n",
+            &[
+                ("ata-link-up", Some("ata5"), Some(1_500_000), 1, 1),
+                ("ata-link-down", Some("ata5"), Some(900_500_000), 2, 1),
+            ],
+        );
+        check(
+            "[ 900.5] ata5: SATA link down (SStatus 0 SControl 300)\n",
+            &[("ata-link-down", Some("ata5"), Some(900_500_000), 1, 1)],
+        );
+    }
+
+    #[test]
+    fn what_was_kept_back_and_what_is_benign_are_counted() {
+        let log = parse(
+            b"[ 1.1] ata1: DUMMY\n[ 2.1] blk_update_request: 58 callbacks suppressed\n[ 2.2] ata2: DUMMY\n",
+            false,
+            "x",
+        );
+        let log = log.value().expect("a log always reads");
+        assert_eq!((log.suppressed, log.benign_lines, log.events.len()), (58, 2, 1));
+    }
+
+    #[test]
+    fn a_port_is_told_with_the_disk_behind_it() {
+        let pci = "../devices/pci0000:00/0000:00:17.0";
+        let found = run(
+            &[
+                ("sys/block/sda.link", &format!("{pci}/ata3/host2/target2:0:0/2:0:0:0/block/sda")),
+                ("sys/block/sdb.link", &format!("{pci}/ata4/host3/target3:0:0/3:0:0:0/block/sdb")),
+                ("sys/block/sdc.link", &format!("{pci}/ata4/host3/target3:1:0/3:1:0:0/block/sdc")),
+                (
+                    "dev/kmsg",
+                    "3,1,5,-;ata3: hard resetting link\n3,2,6,-;ata4: hard resetting link\n\
+                     3,3,7,-;sd 3:1:0:0: Power-on or device reset occurred\n3,4,8,-;ata9: hard resetting link\n",
+                ),
+            ],
+            async |door| collect(door).await,
+        );
+        let events = &found.value().expect("a log").events;
+        let devices: Vec<_> = events.iter().map(|event| event.device.as_deref()).collect();
+        assert_eq!(devices, [Some("sda"), None, Some("sdc"), None]);
+    }
+
+    /// What a cut inside a block leaves: the lines that would have told more are missing.
+    fn outline(bytes: &[u8]) -> Vec<(Option<String>, Option<u64>, u64)> {
+        let log = parse(bytes, false, "x");
+        let events = log.value().map(|log| log.events.clone()).unwrap_or_default();
+        events.into_iter().map(|event| (event.subject, event.at_us, event.line)).collect()
+    }
+
+    #[test]
+    fn cut_and_damaged_logs() {
+        let calm = "[ 1.0] critical medium error, dev sdc, sector 128 op 0x0:(READ)\n\
+                    [ 3.0] lost page write due to I/O error on dm-3\n\
+                    [ 5.0] md: recovery of RAID array md1\n\
+                    [ 7.0] EDAC MC0: 3 CE memory read error on DIMM_A1 (channel:1 slot:0)\n\
+                    [ 9.0] ata3: hard resetting link\n[11.0] nvme nvme2: I/O 7 QID 0 timeout, aborting\n";
+        hostile::cut(calm.as_bytes(), |bytes| {
+            parse(bytes, false, "x").value().map(|log| log.events.clone()).unwrap_or_default()
+        });
+        hostile::cut(BLOCK_OF_TWO_DISKS.repeat(3).as_bytes(), outline);
+        for whole in [calm, BLOCK_OF_TWO_DISKS, "3,9,5,-;ata3.00: cmd\\x0a res Emask 0x4 (timeout)\n"] {
+            hostile::mutate(
+                whole.as_bytes(),
+                1000,
+                |bytes| parse(bytes, false, "x"),
+                |log| {
+                    let log = log.value().expect("a log always reads");
+                    assert!(log.events.len() <= KernelLog::MOST_EVENTS);
+                    for event in &log.events {
+                        assert!(event.details.len() <= KernelEvent::MOST_DETAILS);
+                        assert!(
+                            event.line >= 1
+                                && event.last_line >= event.line
+                                && event.line <= log.records + 99
+                        );
+                    }
+                },
+            );
+        }
+    }
+
     #[test]
     fn any_bytes_read() {
-        let text = "3,9,5,-;ata3.00: cmd\\x0a res Emask 0x4 (timeout)\n[  1.0] md: md1: resync done.\n";
-        for end in 0..text.len() {
-            assert!(parse(&text.as_bytes()[..end], false, "x").is_seen());
-        }
         for odd in
             [&b"\xff\xfe;,;,\n"[..], b"[99999999999999999999.1] x\n", b"[.] x", b"<>[1.0000000] x", b",,;"]
         {

@@ -50,7 +50,13 @@ async fn link(door: &Door<'_>, name: &str) -> NetworkLink {
         carrier_changes: door.number(&file("carrier_changes")).await,
         rx_errors: door.number(&file("statistics/rx_errors")).await,
         rx_crc_errors: door.number(&file("statistics/rx_crc_errors")).await,
+        rx_frame_errors: door.number(&file("statistics/rx_frame_errors")).await,
+        rx_over_errors: door.number(&file("statistics/rx_over_errors")).await,
+        rx_missed_errors: door.number(&file("statistics/rx_missed_errors")).await,
         tx_errors: door.number(&file("statistics/tx_errors")).await,
+        tx_carrier_errors: door.number(&file("statistics/tx_carrier_errors")).await,
+        collisions: door.number(&file("statistics/collisions")).await,
+        duplex: if silent { Observed::Absent } else { known_duplex(door.text(&file("duplex")).await) },
     }
 }
 
@@ -67,6 +73,14 @@ async fn known_speed(door: &Door<'_>, path: &str) -> Observed<MegabitsPerSecond>
             _ => Observed::Absent,
         },
         other => other.map(|_| MegabitsPerSecond(0)),
+    }
+}
+
+/// A driver that does not know writes `unknown`.
+fn known_duplex(duplex: Observed<String>) -> Observed<String> {
+    match duplex {
+        Observed::Seen { value, .. } if value != "full" && value != "half" => Observed::Absent,
+        other => other,
     }
 }
 
@@ -132,6 +146,25 @@ mod tests {
         assert_eq!(link.driver.value().map(String::as_str), Some("igb"));
         assert!(link.carrier.why_not().is_some_and(|why| why.contains("switched off")));
         assert!(link.mac.is_absent() && link.speed_mbit_s.is_absent());
+    }
+
+    #[test]
+    fn duplex_and_counters() {
+        let found = links(&[
+            ("eth0/device.link", "../x"),
+            ("eth0/flags", "0x1003"),
+            ("eth0/duplex", "half\n"),
+            ("eth0/statistics/tx_carrier_errors", "7\n"),
+            ("eth0/statistics/collisions", "many\n"),
+            ("eth1/device.link", "../x"),
+            ("eth1/flags", "0x1003"),
+            ("eth1/duplex", "unknown\n"),
+        ]);
+        let links = found.value().expect("two links");
+        assert_eq!(links[0].duplex.value().map(String::as_str), Some("half"));
+        assert_eq!(links[0].tx_carrier_errors.value(), Some(&7));
+        assert!(links[0].collisions.why_not().is_some_and(|why| why.contains("whole number")));
+        assert!(links[1].duplex.is_absent());
     }
 
     #[test]

@@ -247,6 +247,7 @@ mod tests {
             at_us: Some(1),
             line: 42,
             repeats: 1,
+            ..KernelEvent::default()
         };
         for (subject, says) in
             [("sda", "first in line 42"), ("sdb", "a power loss leaves"), ("ata1", "first in line 42")]

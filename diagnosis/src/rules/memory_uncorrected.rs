@@ -219,6 +219,7 @@ mod tests {
             at_us: None,
             line: 7,
             repeats: 2,
+            ..KernelEvent::default()
         };
         let log = KernelLog { events: vec![event], ..KernelLog::default() };
         let mut facts = Facts { kernel_log: Observed::seen(log, "dev/kmsg"), ..nas() };
