@@ -12,9 +12,11 @@ pub mod block;
 pub mod clock;
 pub mod drive;
 pub mod edac;
+pub mod history;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
+pub mod inventory;
 pub mod kernel_log;
 pub mod md;
 pub mod network;
@@ -50,4 +52,8 @@ pub struct Facts {
     pub network_links: Observed<Vec<network::NetworkLink>>,
     /// Readers that never came back: a device that cannot be asked is evidence.
     pub stuck_readers: Observed<Vec<stuck::StuckReader>>,
+    /// What the flight recorder kept of earlier runs.
+    pub history: Observed<history::History>,
+    /// Which parts earlier runs saw, and which of them are gone.
+    pub inventory: Observed<inventory::Inventory>,
 }

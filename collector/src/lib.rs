@@ -13,6 +13,7 @@ mod door;
 #[cfg(test)]
 mod hostile;
 mod ini;
+pub mod inventory_memory;
 mod join;
 #[cfg(feature = "live")]
 pub mod live;
@@ -21,6 +22,8 @@ mod own_cost;
 pub mod probes;
 pub mod recorded;
 pub mod recording;
+pub mod remember;
+pub mod ring;
 mod signatures;
 pub mod smartctl;
 pub mod source;

@@ -8,9 +8,11 @@ pub mod block_devices;
 pub mod clock;
 pub mod drives;
 pub mod edac;
+pub mod history;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
+pub mod inventory;
 pub mod kernel_log;
 pub mod md;
 pub mod network;
@@ -33,9 +35,11 @@ pub const NAMES: &[&str] = &[
     "clock",
     "drives",
     "edac",
+    "history",
     "host",
     "hwmon",
     "identity",
+    "inventory",
     "kernel_log",
     "md",
     "network",
@@ -100,14 +104,28 @@ macro_rules! step {
     };
 }
 
-/// Runs every probe at the same time on the current task; the drives wait for the list of block devices.
+/// Runs every probe at the same time on the current task; the drives wait for the list of block devices, and what was
+/// remembered waits for the drives, because it is left alone while they sleep.
 pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     let disks = async {
         let blocks = step!(run, "block_devices", door => with(block_devices::collect(&door).await)).await;
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
-        (blocks, drives)
+        let history = step!(run, "history", door => history::collect(&door, &drives.0).await).await;
+        let inventory = step!(run, "inventory", door => inventory::collect(&door, &drives.0).await).await;
+        (blocks, drives, history, inventory)
     };
-    let ((blocks, drives), clock, edac, host, hwmon, identity, kernel_log, md, network, stuck) = tokio::join!(
+    let (
+        (blocks, drives, history, inventory),
+        clock,
+        edac,
+        host,
+        hwmon,
+        identity,
+        kernel_log,
+        md,
+        network,
+        stuck,
+    ) = tokio::join!(
         disks,
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "edac", door => with(edac::collect(&door).await)),
@@ -119,7 +137,7 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         step!(run, "network", door => with(network::collect(&door).await)),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
     );
-    let facts = Facts {
+    let mut facts = Facts {
         identity: identity.0,
         clock: clock.0,
         host: host.0,
@@ -133,15 +151,20 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         kernel_log: kernel_log.0,
         network_links: network.0,
         stuck_readers: stuck.0,
+        history: history.0,
+        inventory: Observed::NotCollected,
     };
+    facts.inventory = inventory::compared(inventory.0, &facts);
     let steps = vec![
         blocks.1,
         clock.1,
         drives.1,
         edac.1,
+        history.1,
         host.1,
         hwmon.1,
         identity.1,
+        inventory.1,
         kernel_log.1,
         md.1,
         network.1,

@@ -15,6 +15,7 @@
 //! | `Link /a/b` | `a/b.link` | `a/b.link.unreadable` |
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
+//! | memory | `state/recorder.jsonl`, `state/inventory.json` | the same with `.unreadable` |
 //! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
 //!
 //! A reading that was cut at its limit has an empty file `<place>.truncated` beside it; a command says so in its
@@ -99,6 +100,11 @@ pub enum Request {
     ClockSample,
     /// The readers that are stuck now, as a JSON list of `assay_bundle::facts::stuck::StuckReader`.
     StuckReaders,
+    /// What the flight recorder kept of earlier runs, one JSON record a line, oldest first; damaged places are lines
+    /// of their own (see [`crate::ring`]).
+    Recorder,
+    /// What earlier runs remembered of the unit's parts, as JSON (see [`crate::inventory_memory`]).
+    Inventory,
 }
 
 impl Request {
@@ -131,6 +137,8 @@ impl Request {
             Self::HostSample => "sample/host.json".to_owned(),
             Self::ClockSample => "sample/clock.json".to_owned(),
             Self::StuckReaders => "sample/stuck.json".to_owned(),
+            Self::Recorder => "state/recorder.jsonl".to_owned(),
+            Self::Inventory => "state/inventory.json".to_owned(),
         }
     }
 
@@ -151,6 +159,8 @@ impl Request {
             Self::HostSample => "the host sample".to_owned(),
             Self::ClockSample => "the clock".to_owned(),
             Self::StuckReaders => "the list of stuck readers".to_owned(),
+            Self::Recorder => "the flight recorder".to_owned(),
+            Self::Inventory => "the inventory memory".to_owned(),
         }
     }
 
@@ -328,6 +338,7 @@ mod tests {
             "cmd/smartctl.version.unreadable",
         );
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
+        check_place(&Request::Recorder, "state/recorder.jsonl", "state/recorder.jsonl.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");
     }
 

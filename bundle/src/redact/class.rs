@@ -11,13 +11,15 @@ pub(crate) enum Treatment {
     Version,
     /// JSON: every string and key is cleaned, structure and numbers stay byte for byte. Text when it does not parse.
     Json,
+    /// JSON in each line.
+    JsonLines,
     /// The whole file is a host name.
     HostName,
     /// Text with NUL-terminated strings.
     DeviceTree,
 }
 
-use Treatment::{DeviceTree, HostName, Json, Text, Version};
+use Treatment::{DeviceTree, HostName, Json, JsonLines, Text, Version};
 
 /// First match wins. `*` stands for any run of characters within one segment, a final `**` for one or more segments.
 const ALLOWED: &[(&str, Treatment)] = &[
@@ -35,6 +37,9 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sample/host.json", Json),
     ("sample/clock.json", Json),
     ("sample/stuck.json", Json),
+    // What the agent itself remembers of earlier runs.
+    ("state/recorder.jsonl", JsonLines),
+    ("state/inventory.json", Json),
     // sysfs: one value a file.
     ("sys/firmware/devicetree/**", DeviceTree),
     ("sys/class/dmi/id/bios_version", Version),
@@ -243,6 +248,8 @@ mod tests {
         check("cmd/smartctl.auto.sda/stderr", Ok(Text));
         check("cmd/smartctl.auto.sda.unreadable", Ok(Json));
         check("dev/kmsg.unreadable", Ok(Json));
+        check("state/recorder.jsonl", Ok(JsonLines));
+        check("state/inventory.json.unreadable", Ok(Json));
         check("etc/enclosure_0_del.conf", Ok(Text));
         check("tmp/smart/smart_0_12.info", Ok(Text));
         check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(Text));
