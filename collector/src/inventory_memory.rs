@@ -35,10 +35,15 @@ const WRITTEN_EVERY_S: u64 = 24 * 3600;
 
 /// Reads the stored form; what only a comparison can know is not taken from it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Inventory, String> {
+    // A list would be taken for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err("not an inventory memory".to_owned());
+    }
     let memory: Inventory = serde_json::from_slice(bytes).map_err(|error| {
         format!("not an inventory memory (line {}, column {})", error.line(), error.column())
     })?;
     let mut memory = stored(memory);
+    memory.remembered_drives.retain(|drive| is_name(&drive.serial) && is_name(&drive.model));
     memory.remembered_drives.truncate(MOST_DRIVES);
     memory.remembered_parts.truncate(MOST_PARTS);
     Ok(memory)

@@ -78,3 +78,92 @@ pub(crate) fn all_asleep(drives: &Observed<Vec<Drive>>) -> bool {
     let mut disks = drives.value().into_iter().flatten().filter(is_disk).peekable();
     disks.peek().is_some() && disks.all(sleeps)
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+mod tests {
+    //! Whole collections over recorded files: what one leaves is what the next one reads.
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::Options;
+    use crate::recorded::RecordedSource;
+
+    const SMART: &str = r#"{"smartctl":{"exit_status":0},"device":{"name":"/dev/sda","type":"sat","protocol":"ATA"},"model_name":"WDC WD40EFRX","serial_number":"S1","rotation_rate":5400,"smart_status":{"passed":true},"temperature":{"current":31},"power_on_time":{"hours":77}}"#;
+    const STANDBY: &str = r#"{"smartctl":{"exit_status":3,"messages":[{"string":"Device is in STANDBY mode, exit(3)","severity":"information"}]},"device":{"name":"/dev/sda","protocol":"ATA"}}"#;
+
+    fn files(smart: &str, more: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
+        [
+            ("sys/block/sda.link", "../devices/pci0000:00/ata1/host0/target0:0:0/0:0:0:0/block/sda"),
+            ("sys/block/sda/queue/rotational", "1"),
+            ("cmd/smartctl.sat.sda/stdout", smart),
+            ("sample/clock.json", r#"{"unix_s":1760000000}"#),
+            ("proc/sys/kernel/random/boot_id", "6c1e"),
+        ]
+        .iter()
+        .chain(more)
+        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+        .collect()
+    }
+
+    fn collect(files: BTreeMap<String, Vec<u8>>) -> Collection {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(crate::collect(&RecordedSource::from_files(files), &Options::default()))
+    }
+
+    #[test]
+    fn one_run_leaves_what_the_next_one_reads() {
+        let first = collect(files(SMART, &[]));
+        assert!(first.facts.history.is_absent() && first.facts.inventory.is_absent());
+        let left = to_remember(&first, "1.0.0").expect("drives are awake");
+        let (full, inventory) = (left.full.expect("all is new"), left.inventory.expect("all is new"));
+        assert_eq!(left.inventory_before, None);
+        let record = String::from_utf8(ring::unframe(full.as_bytes())).expect("JSON");
+        let memory = [("state/recorder.jsonl", record.as_str()), ("state/inventory.json", &inventory)];
+        let second = collect(files(SMART, &memory));
+        let history = second.facts.history.value().expect("one record");
+        assert_eq!((history.records, history.boots.as_slice()), (1, ["6c1e".to_owned()].as_slice()));
+        let known = &second.facts.inventory.value().expect("one drive").remembered_drives[0];
+        assert_eq!((known.serial.as_str(), known.present.value()), ("S1", Some(&true)));
+        let again = to_remember(&second, "1.0.0").expect("drives are awake");
+        assert!(again.is_empty(), "nothing changed: {again:?}");
+        assert_eq!(again.inventory_before, Some(sha256_hex(inventory.as_bytes())));
+        assert_eq!(collect(second.raw).facts, second.facts, "recomputed from raw");
+    }
+
+    #[test]
+    fn a_vanished_drive_is_a_fact() {
+        let inventory = to_remember(&collect(files(SMART, &[])), "1").expect("awake").inventory.expect("new");
+        let mut later = files(SMART, &[("state/inventory.json", &inventory), ("sys/block/.list", "loop0\n")]);
+        later.remove("sys/block/sda.link");
+        let collection = collect(later);
+        let drives = &collection.facts.inventory.value().expect("a memory").remembered_drives;
+        assert_eq!(drives[0].present.value(), Some(&false), "{:?}", drives[0].present);
+    }
+
+    #[test]
+    fn while_the_drives_sleep_nothing_is_read_or_written() {
+        let asleep =
+            collect(files(STANDBY, &[("state/recorder.jsonl", "x"), ("state/inventory.json", "{}")]));
+        assert_eq!(asleep.facts.history, Observed::unreadable(ASLEEP));
+        assert_eq!(asleep.facts.inventory, Observed::unreadable(ASLEEP));
+        assert!(!asleep.raw.keys().any(|path| path.starts_with("state/")));
+        assert_eq!(to_remember(&asleep, "1"), Err(ASLEEP.to_owned()));
+        assert_eq!(collect(asleep.raw).facts, asleep.facts, "recomputed from raw");
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_overwritten() {
+        let failure = r#"{"io":{"why":"it burnt"}}"#;
+        for place in ["state/recorder.jsonl.unreadable", "state/inventory.json.unreadable"] {
+            let collection = collect(files(SMART, &[(place, failure)]));
+            let why = to_remember(&collection, "1").expect_err("not read");
+            assert!(why.contains("could not be read"), "{why}");
+        }
+        // A damaged memory begins anew.
+        let left =
+            to_remember(&collect(files(SMART, &[("state/inventory.json", "{oh")])), "1").expect("awake");
+        assert!(left.inventory.is_some() && left.inventory_before.is_some());
+    }
+}
