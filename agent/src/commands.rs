@@ -10,6 +10,7 @@ mod enroll;
 mod explain;
 mod reader;
 mod redact;
+mod remember;
 mod replay;
 mod show;
 mod status;
@@ -52,6 +53,8 @@ commands! {
     Config: config,
     #[command(name = "__reader", hide = true)]
     Reader: reader,
+    #[command(name = "__remember", hide = true)]
+    Remember: remember,
 }
 
 /// What two commands that read a machine have in common.

@@ -18,7 +18,7 @@ use crate::terminal::Line;
 use crate::trouble::{NextStep, refuse};
 
 /// Top folders of which a recording has at least one.
-const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", "mnt"];
+const RECORDED_TOPS: [&str; 8] = ["sys", "proc", "etc", "cmd", "sample", "dev", "mnt", "state"];
 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
@@ -74,6 +74,7 @@ pub(crate) fn live(config: &Config, paths: &Paths) -> anyhow::Result<LiveSource>
     let own_program = std::env::current_exe()
         .or_advise("the program cannot find its own file", "see that /proc is mounted and call again")?;
     let mut options = LiveOptions::new(&paths.runtime_dir, vec![own_program.into(), "__reader".into()]);
+    options.state_dir.clone_from(&paths.memory_dir);
     options.tool_dirs.clone_from(&config.collect_tool_dirs);
     if let Err(error) = assay_collector::live::be_gentle() {
         tracing::info!(%error, "the run goes on at ordinary priority");
@@ -95,7 +96,7 @@ impl Source for WithoutDrives {
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a> {
         let hidden = match request {
             Request::Run(command) => command.device().is_some(),
-            Request::KernelLog | Request::HostSample => true,
+            Request::KernelLog | Request::HostSample | Request::Recorder | Request::Inventory => true,
             Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
                 HIDDEN.iter().any(|hidden| path.starts_with(hidden))
             }

@@ -312,4 +312,5 @@ fn see_parts(memory: &mut Inventory, facts: &Facts, now: &Moment) {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 mod tests;
