@@ -100,29 +100,34 @@ impl Memory {
     /// Sends the child, and waits for it no longer than it has.
     async fn send(&self, what: ToRemember) -> anyhow::Result<Done> {
         let program = std::env::current_exe().context("the program cannot find its own file")?;
+        let mut writer = tokio::process::Command::new(program);
+        writer.arg(CHILD);
         let lock = lock_path(&self.runtime_dir, &self.folder);
         output::private_folder(&self.runtime_dir)?;
         let errand = Errand { folder: self.folder.clone(), lock, begins: self.begins, what };
-        let errand = serde_json::to_vec(&errand)?;
-        let mut child = tokio::process::Command::new(program)
-            .arg(CHILD)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("the writer does not start")?;
-        let talk = async {
-            let mut stdin = child.stdin.take().context("the writer has no pipe")?;
-            stdin.write_all(&errand).await?;
-            drop(stdin);
-            let answer = child.wait_with_output().await?;
-            serde_json::from_slice(&answer.stdout).context("the writer broke off")
-        };
-        match tokio::time::timeout(DEADLINE, talk).await {
-            Ok(done) => done,
-            Err(_) => anyhow::bail!("the data volume took nothing within {} s", DEADLINE.as_secs()),
-        }
+        hand_over(writer, &serde_json::to_vec(&errand)?, DEADLINE).await
+    }
+}
+
+/// Starts a writer, hands it its errand, and gives it up at the deadline: a child that cannot be killed stays behind,
+/// with the lock.
+async fn hand_over(
+    mut writer: tokio::process::Command,
+    errand: &[u8],
+    deadline: Duration,
+) -> anyhow::Result<Done> {
+    writer.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = writer.spawn().context("the writer does not start")?;
+    let talk = async {
+        let mut stdin = child.stdin.take().context("the writer has no pipe")?;
+        stdin.write_all(errand).await.context("the writer broke off")?;
+        drop(stdin);
+        let answer = child.wait_with_output().await.context("the writer broke off")?;
+        serde_json::from_slice(&answer.stdout).context("the writer broke off")
+    };
+    match tokio::time::timeout(deadline, talk).await {
+        Ok(done) => done,
+        Err(_) => anyhow::bail!("the data volume took nothing within {} s", deadline.as_secs()),
     }
 }
 

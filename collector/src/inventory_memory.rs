@@ -252,7 +252,8 @@ pub(crate) fn updated(before: Option<&Inventory>, facts: &Facts) -> Option<Inven
         memory.drives_dropped = memory.drives_dropped.saturating_add(1);
     }
     see_parts(&mut memory, facts, &now);
-    (before.map(|before| stored(before.clone())).as_ref() != Some(&memory)).then_some(memory)
+    let before = before.map(|before| stored(before.clone())).unwrap_or_default();
+    (before != memory).then_some(memory)
 }
 
 fn forget_chassis(memory: &mut Inventory) {

@@ -169,6 +169,26 @@ fn the_second_of_two_runs_leaves_it_to_the_first() {
 }
 
 #[test]
+fn a_writer_that_hangs_or_dies_costs_its_deadline_at_most() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let check = |line: &[&str], expected: Result<u64, &str>| {
+        let mut writer = tokio::process::Command::new(line[0]);
+        writer.args(&line[1..]);
+        let errand = vec![b' '; 1024 * 1024];
+        let done = runtime.block_on(hand_over(writer, &errand, Duration::from_secs(1)));
+        match (done, expected) {
+            (Ok(done), Ok(written)) => assert_eq!(done, Done { written_bytes: written, why_not: None }),
+            (Err(error), Err(words)) => assert!(format!("{error:#}").contains(words), "{error:#}"),
+            (done, _) => panic!("{line:?}: {done:?}"),
+        }
+    };
+    check(&["sleep", "600"], Err("took nothing within 1 s"));
+    check(&["true"], Err("broke off"));
+    check(&["/nonexistent"], Err("does not start"));
+    check(&["sh", "-c", "cat > /dev/null; echo '{\"written_bytes\":7,\"why_not\":null}'"], Ok(7));
+}
+
+#[test]
 fn an_inventory_that_another_run_wrote_stays() {
     let machine = Machine::new();
     let (one, other) = (run(&machine, 0), run(&machine, 0));

@@ -169,6 +169,7 @@ fn written_only_when_it_changes_or_once_a_day() {
     assert_eq!(updated(Some(&memory), &later), None);
     later.clock.unix_s = seen(1_760_000_000 + 86_400);
     assert!(updated(Some(&memory), &later).is_some());
+    assert_eq!(updated(None, &Facts::default()), None, "nothing to remember");
     assert_eq!(
         updated(Some(&memory), &run(2, vec![])),
         None,
