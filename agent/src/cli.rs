@@ -25,7 +25,7 @@ pub(crate) use exit_codes;
     name = "assay",
     version,
     disable_help_subcommand = true,
-    after_help = concat!("Start with `assay check`: it reads, says what it found and writes nothing.\n", exit_codes!())
+    after_help = concat!("Start with `assay check`: it reads, says what it found and sends nothing.\n", exit_codes!())
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -11,6 +11,7 @@ mod explain;
 mod judge;
 mod reader;
 mod redact;
+mod remember;
 mod replay;
 mod show;
 mod status;
@@ -54,6 +55,8 @@ commands! {
     Config: config,
     #[command(name = "__reader", hide = true)]
     Reader: reader,
+    #[command(name = "__remember", hide = true)]
+    Remember: remember,
 }
 
 /// What two commands that read a machine have in common.

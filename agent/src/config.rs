@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) collect_per_drive_deadline_s: u64,
     /// Folders in which tools are looked for, in order.
     pub(crate) collect_tool_dirs: Vec<PathBuf>,
+    /// Whether what changed is remembered for the next runs.
+    pub(crate) collect_recorder: bool,
     /// Spool's folder, where not the layout's.
     pub(crate) spool_dir: Option<PathBuf>,
     /// Most bytes in the spool.

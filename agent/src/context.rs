@@ -10,6 +10,7 @@ use crate::cli::Globals;
 use crate::clock::Clock;
 use crate::config::{self, ConfigError, Override, Settings};
 use crate::identity::Identity;
+use crate::memory::Memory;
 use crate::paths::Paths;
 use crate::trouble::{NextStep, refuse};
 
@@ -61,6 +62,13 @@ impl Context {
     /// Where the spool is, when there is a place for one.
     pub(crate) fn spool_dir(&self, settings: &Settings) -> Option<PathBuf> {
         settings.config.spool_dir.clone().or_else(|| self.paths.spool_dir.clone())
+    }
+
+    /// Where a run is remembered; `None` when it is not: switched off, or no data volume. `begins`: whether a memory
+    /// is begun where there is none.
+    pub(crate) fn memory(&self, settings: &Settings, begins: bool) -> Option<Memory> {
+        let folder = self.paths.memory_dir.clone().filter(|_| settings.config.collect_recorder)?;
+        Some(Memory { folder, runtime_dir: self.paths.runtime_dir.clone(), begins })
     }
 
     /// Opens the spool.

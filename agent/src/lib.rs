@@ -14,6 +14,7 @@ mod config;
 mod context;
 mod identity;
 mod log;
+mod memory;
 mod output;
 mod paths;
 mod pipeline;

@@ -33,6 +33,9 @@ pub(crate) struct Paths {
     pub(crate) identity_dir: PathBuf,
     /// Bundles that wait; none when no data volume is mounted.
     pub(crate) spool_dir: Option<PathBuf>,
+    /// What runs remember for the next ones, beside the spool: written at every run, so never on the configuration
+    /// area. None when no data volume is mounted.
+    pub(crate) memory_dir: Option<PathBuf>,
     /// State that dies with the boot, in RAM.
     pub(crate) runtime_dir: PathBuf,
 }
@@ -58,15 +61,18 @@ impl Paths {
                 config_file: dir.join("assay.toml"),
                 identity_dir: dir.join("identity"),
                 spool_dir: Some(dir.join("spool")),
+                memory_dir: Some(dir.join("memory")),
                 runtime_dir,
             };
         }
         if qts {
+            let volume = data_volume(root, mounted);
             return Self {
                 layout: Layout::Qts,
                 config_file: root.join("etc/config/assay/assay.toml"),
                 identity_dir: root.join("etc/config/assay"),
-                spool_dir: data_volume(root, mounted).map(|volume| volume.join(".assay/spool")),
+                spool_dir: volume.as_ref().map(|volume| volume.join(".assay/spool")),
+                memory_dir: volume.map(|volume| volume.join(".assay/memory")),
                 runtime_dir,
             };
         }
@@ -75,6 +81,7 @@ impl Paths {
             config_file: root.join("etc/assay/assay.toml"),
             identity_dir: root.join("var/lib/assay/identity"),
             spool_dir: Some(root.join("var/lib/assay/spool")),
+            memory_dir: Some(root.join("var/lib/assay/memory")),
             runtime_dir,
         }
     }
@@ -154,6 +161,8 @@ mod tests {
         };
         assert_eq!(below(&found.identity_dir), identity);
         assert_eq!(found.spool_dir.as_deref().map(below).as_deref(), spool);
+        let beside = spool.map(|spool| spool.replace("spool", "memory"));
+        assert_eq!(found.memory_dir.as_deref().map(below), beside);
         assert_eq!(below(&found.runtime_dir), runtime);
     }
 

@@ -15,6 +15,7 @@ use assay_collector::{Collection, Options};
 use jiff::civil::Date;
 
 use crate::clock;
+use crate::memory::Memory;
 
 /// What one run saw, decided and may show or seal.
 pub(crate) struct Run {
@@ -36,14 +37,19 @@ pub(crate) struct Run {
     pub(crate) content: Content,
 }
 
-/// Runs the sentence up to the recommendation.
+/// Runs the sentence up to the recommendation. A live run leaves in `memory` what the next ones want to know; before
+/// redaction, because identities have to be the same in every run.
 pub(crate) async fn examine(
     source: &dyn Source,
     options: &Options,
     key: &PseudonymKey,
     invoice_date: Option<Date>,
+    memory: Option<&Memory>,
 ) -> anyhow::Result<Run> {
-    let collection = assay_collector::collect(source, options).await;
+    let mut collection = assay_collector::collect(source, options).await;
+    if let Some(memory) = memory.filter(|_| source.run_source() == RunSource::Live) {
+        memory.keep(&mut collection).await;
+    }
     conclude(collection, source.run_source(), key, invoice_date)
 }
 

@@ -19,7 +19,7 @@ use crate::terminal::Line;
 use crate::trouble::{NextStep, refuse};
 
 /// Top folders of which a recording has at least one.
-const RECORDED_TOPS: [&str; 7] = ["sys", "proc", "etc", "cmd", "sample", "dev", "mnt"];
+const RECORDED_TOPS: [&str; 8] = ["sys", "proc", "etc", "cmd", "sample", "dev", "mnt", "state"];
 
 /// How long it may take to say who this machine is.
 const WHO_DEADLINE: Duration = Duration::from_secs(20);
@@ -81,6 +81,7 @@ pub(crate) fn live(config: &Config, paths: &Paths) -> anyhow::Result<LiveSource>
     let own_program = std::env::current_exe()
         .or_advise("the program cannot find its own file", "see that /proc is mounted and call again")?;
     let mut options = LiveOptions::new(&paths.runtime_dir, vec![own_program.into(), "__reader".into()]);
+    options.state_dir.clone_from(&paths.memory_dir);
     options.tool_dirs.clone_from(&config.collect_tool_dirs);
     if let Err(error) = assay_collector::live::be_gentle() {
         tracing::info!(%error, "the run goes on at ordinary priority");
@@ -105,6 +106,7 @@ impl Source for WithoutDrives {
             Request::Run(Command::Sensors(_) | Command::Storage(_)) => true,
             Request::Run(command) => command.device().is_some(),
             Request::KernelLog | Request::EventLog | Request::Dimms | Request::HostSample => true,
+            Request::Recorder | Request::Inventory => true,
             Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) | Request::Space { .. } => true,
             Request::Read { path, .. }
             | Request::ReadEnd { path, .. }

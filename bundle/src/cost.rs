@@ -16,7 +16,8 @@ pub struct Cost {
     pub children_cpu_ms: Milliseconds,
     /// Peak resident memory of our own process (`VmHWM`).
     pub peak_memory_bytes: Bytes,
-    /// Bytes that our own process wrote to storage up to sealing (`/proc/self/io` `write_bytes`).
+    /// Bytes that our own process wrote to storage up to sealing (`/proc/self/io` `write_bytes`), and what was written
+    /// down for the next runs.
     pub written_bytes: Option<Bytes>,
     /// Child processes started.
     pub processes_started: u64,

@@ -9,32 +9,34 @@ use serde::{Deserialize, Serialize};
 use crate::observed::Observed;
 
 pub mod block;
-pub mod boot_device;
 pub mod bmc;
+pub mod boot_device;
 pub mod chassis;
 pub mod clock;
 pub mod dimm;
 pub mod drive;
 pub mod edac;
 pub mod event_log;
+pub mod history;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
+pub mod inventory;
 pub mod kernel_log;
-pub mod lvm;
 pub mod limits;
+pub mod lvm;
 pub mod management;
 pub mod md;
 pub mod mounts;
 pub mod network;
-pub mod power;
 pub mod persisted_log;
+pub mod power;
 pub mod pstore;
 pub mod rtc;
 pub mod stuck;
+pub mod ups;
 pub mod volumes;
 pub mod zfs;
-pub mod ups;
 
 /// Everything that one run saw. A field that a parser set did not know yet reads as NotCollected.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,4 +102,8 @@ pub struct Facts {
     pub volumes: Observed<Vec<volumes::Volume>>,
     /// ZFS pools.
     pub zfs_pools: Observed<Vec<zfs::ZfsPool>>,
+    /// What the flight recorder kept of earlier runs.
+    pub history: Observed<history::History>,
+    /// Which parts earlier runs saw, and which of them are gone.
+    pub inventory: Observed<inventory::Inventory>,
 }

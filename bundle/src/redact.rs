@@ -176,13 +176,17 @@ impl Door {
             Treatment::Mounts => {
                 self.cleaner.text(&mounts::kept(text), Context::default(), tally).into_owned()
             }
-            Treatment::JsonLines => text
-                .split_inclusive('\n')
-                .map(|line| match self.cleaner.json(line, tally) {
-                    Some(json) => json,
-                    None => self.cleaner.text(line, Context::default(), tally).into_owned(),
-                })
-                .collect(),
+            Treatment::JsonLines => {
+                // Line by line, so that one damaged line is plain text and the others stay JSON.
+                let mut clean = String::with_capacity(text.len());
+                for piece in text.split_inclusive('\n') {
+                    match self.cleaner.json(piece, tally) {
+                        Some(json) => clean.push_str(&json),
+                        None => clean.push_str(&self.cleaner.text(piece, Context::default(), tally)),
+                    }
+                }
+                clean
+            }
             Treatment::HostName => self.cleaner.host_file(text, tally),
             Treatment::DeviceTree => {
                 let strings = text.split('\0').map(|s| self.cleaner.text(s, Context::default(), tally));

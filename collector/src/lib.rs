@@ -18,6 +18,7 @@ pub mod hal_log;
 #[cfg(test)]
 mod hostile;
 mod ini;
+pub mod inventory_memory;
 mod join;
 pub mod judge;
 mod lines;
@@ -33,6 +34,8 @@ mod own_cost;
 pub mod probes;
 pub mod recorded;
 pub mod recording;
+pub mod remember;
+pub mod ring;
 mod signatures;
 pub mod smartctl;
 pub mod snmp;

@@ -51,6 +51,7 @@ const SMBIOS: &str = "/sys/firmware/dmi/tables/DMI";
 
 /// Most bytes of it: version 2 has a 16-bit length, version 3 tables of servers stay well below this.
 const MAX_SMBIOS_BYTES: u64 = 256 * 1024;
+use crate::{inventory_memory, ring};
 
 /// How long a file may take. Reads from `/proc` and `/sys` take microseconds; a disk that retries takes seconds.
 pub const READ_DEADLINE: Duration = Duration::from_secs(5);
@@ -74,6 +75,9 @@ pub struct LiveOptions {
     pub tool_dirs: Vec<PathBuf>,
     /// Folder in RAM for the list of abandoned children; made with mode 0700.
     pub runtime_dir: PathBuf,
+    /// Folder of what earlier runs remembered, on the data volume: see [`crate::ring`] and
+    /// [`crate::inventory_memory`]. `None`: there is no data volume, so what is remembered cannot be read.
+    pub state_dir: Option<PathBuf>,
     /// Command line of the reader child: our own executable and the word that makes it call [`reader_main`].
     pub reader: Vec<OsString>,
     /// How long one file, listing or link may take.
@@ -93,6 +97,7 @@ impl LiveOptions {
             root: PathBuf::from("/"),
             tool_dirs: Vec::new(),
             runtime_dir: runtime_dir.into(),
+            state_dir: None,
             reader,
             read_deadline: READ_DEADLINE,
             command_deadline: COMMAND_DEADLINE,
@@ -186,10 +191,52 @@ impl LiveSource {
                 Some(management) => management.page(*page).await?,
                 None => return Err(management::without_session()),
             },
+            Request::Recorder => self.recorder().await?,
+            Request::Inventory => {
+                let path = self.remembered(inventory_memory::FILE)?;
+                self.pool.ask(&self.shared, protocol::Op::Read, &path, inventory_memory::MOST_BYTES).await?
+            }
             Request::StuckReaders => samples::json("the list of stuck readers", &self.shared.gate.living())?,
         };
         fetched.place = request.place();
         Ok(fetched)
+    }
+
+    /// Where a file of the memory is.
+    fn remembered(&self, name: &str) -> Result<String, Failure> {
+        let no_place = |why: &str| Failure::Io { why: format!("what earlier runs remembered: {why}") };
+        let Some(folder) = &self.shared.options.state_dir else {
+            return Err(no_place("no data volume is mounted; unlock or mount it, then run assay again"));
+        };
+        let path = folder.join(name);
+        path.to_str().map(str::to_owned).ok_or_else(|| no_place("its folder's name is not text"))
+    }
+
+    /// Both files of the flight recorder, older first, checked. One that cannot be read costs itself only.
+    async fn recorder(&self) -> Result<Fetched, Failure> {
+        let mut found = Fetched::default();
+        let mut read = 0;
+        let mut failed = None;
+        for name in [ring::OLDER, ring::NEWER] {
+            let path = self.remembered(name)?;
+            match self.pool.ask(&self.shared, protocol::Op::Read, &path, ring::SEGMENT_BYTES).await {
+                Ok(part) => {
+                    read += 1;
+                    found.truncated |= part.truncated;
+                    found.bytes.extend(ring::unframe(&part.bytes));
+                }
+                Err(Failure::NotFound) => {}
+                Err(failure) => {
+                    found.bytes.extend(ring::unread(&failure.to_string()));
+                    failed = Some(failure);
+                }
+            }
+        }
+        match (read, failed) {
+            (0, Some(failure)) => Err(failure),
+            (0, None) => Err(Failure::NotFound),
+            _ => Ok(found),
+        }
     }
 }
 

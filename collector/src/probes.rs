@@ -5,34 +5,36 @@
 //! `collect` over pure parsing; tests), add its name to [`NAMES`] and its line to [`run_all`].
 
 pub mod block_devices;
-pub mod boot_device;
 pub mod bmc;
+pub mod boot_device;
 pub mod chassis;
 pub mod clock;
 pub mod dimms;
 pub mod drives;
 pub mod edac;
 pub mod event_log;
+pub mod history;
 pub mod host;
 pub mod hwmon;
 pub mod identity;
+pub mod inventory;
 pub mod kernel_log;
 pub mod lvm;
 pub mod management;
 pub mod md;
 pub mod mounts;
 pub mod network;
-pub mod power;
-pub mod qts_cooling;
 pub mod persisted_log;
+pub mod power;
 pub mod pstore;
+pub mod qts_cooling;
 pub mod rtc;
 pub mod stuck;
-pub mod volumes;
-pub mod zfs;
 pub mod temperature_limits;
 pub mod thermal_zones;
 pub mod ups;
+pub mod volumes;
+pub mod zfs;
 
 use std::time::Instant;
 
@@ -48,34 +50,36 @@ use crate::{Progress, ProgressState};
 /// Every probe: its file's name, and its name in `steps.json`.
 pub const NAMES: &[&str] = &[
     "block_devices",
-    "boot_device",
     "bmc",
+    "boot_device",
     "chassis",
     "clock",
     "dimms",
     "drives",
     "edac",
     "event_log",
+    "history",
     "host",
     "hwmon",
     "identity",
+    "inventory",
     "kernel_log",
     "lvm",
     "management",
     "md",
     "mounts",
     "network",
-    "power",
-    "qts_cooling",
     "persisted_log",
+    "power",
     "pstore",
+    "qts_cooling",
     "rtc",
     "stuck",
-    "volumes",
-    "zfs",
     "temperature_limits",
     "thermal_zones",
     "ups",
+    "volumes",
+    "zfs",
 ];
 
 /// What a probe found, for its step.
@@ -136,17 +140,28 @@ macro_rules! step {
     };
 }
 
-/// Runs every probe at the same time on the current task; the drives wait for the list of block devices.
+/// Runs every probe at the same time on the current task, in families. The drives wait for the list of block devices;
+/// what was remembered waits for the drives, because it is left alone while they sleep; power and limits wait for the
+/// pages of QTS's management.
 pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     let disks = async {
         let blocks = step!(run, "block_devices", door => with(block_devices::collect(&door).await)).await;
         let drives = step!(run, "drives", door => drives::collect(&door, run, &blocks.0).await).await;
-        (blocks, drives)
+        let history = step!(run, "history", door => history::collect(&door, &drives.0.drives).await).await;
+        let inventory = step!(run, "inventory", door => inventory::collect(&door, &drives.0.drives).await).await;
+        (blocks, drives, history, inventory)
     };
-    let (
-        (blocks, drives),
-        boot_device,
-    let pages = async {
+    let storage = async {
+        tokio::join!(
+            step!(run, "boot_device", door => with(boot_device::collect(&door).await)),
+            step!(run, "lvm", door => with(lvm::collect(&door).await)),
+            step!(run, "md", door => with(md::collect(&door).await)),
+            step!(run, "mounts", door => with(mounts::collect(&door).await)),
+            step!(run, "volumes", door => with(volumes::collect(&door).await)),
+            step!(run, "zfs", door => with(zfs::collect(&door).await)),
+        )
+    };
+    let power = async {
         let management = step!(run, "management", door => management::collect(&door).await).await;
         let (power, limits) = tokio::join!(
             step!(run, "power", door => power::collect(&door, &management.0).await),
@@ -154,89 +169,62 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         );
         (management, power, limits)
     };
-    let (
-        (blocks, drives),
-        (management, power, limits),
-        bmc,
-        chassis,
-        clock,
-        edac,
-        clock,
-        dimms,
-        edac,
-        event_log,
-        host,
-        hwmon,
-        identity,
-        kernel_log,
-        lvm,
-        md,
-        mounts,
-        network,
-        stuck,
-        volumes,
-        zfs,
-        md,
-        network,
-        persisted_log,
-        pstore,
-        rtc,
-        stuck,
-    ) = tokio::join!(
-        disks,
-        step!(run, "boot_device", door => with(boot_device::collect(&door).await)),
-        md,
-        network,
-        cooling,
-        stuck,
-        zones,
-        ups,
-    ) = tokio::join!(
-        disks,
-        pages,
-        step!(run, "bmc", door => bmc::collect(&door).await),
-        step!(run, "chassis", door => chassis::collect(&door).await),
-        step!(run, "clock", door => clock::collect(&door).await),
-        step!(run, "dimms", door => with(dimms::collect(&door).await)),
-        step!(run, "edac", door => with(edac::collect(&door).await)),
-        step!(run, "event_log", door => with(event_log::collect(&door).await)),
-        step!(run, "host", door => host::collect(&door).await),
-        step!(run, "hwmon", door => hwmon::collect(&door).await),
-        step!(run, "identity", door => identity::collect(&door).await),
-        step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
-        step!(run, "lvm", door => with(lvm::collect(&door).await)),
-        step!(run, "md", door => with(md::collect(&door).await)),
-        step!(run, "mounts", door => with(mounts::collect(&door).await)),
-        step!(run, "network", door => with(network::collect(&door).await)),
-        step!(run, "qts_cooling", door => qts_cooling::collect(&door).await),
-        step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)),
-        step!(run, "pstore", door => with(pstore::collect(&door).await)),
-        step!(run, "rtc", door => rtc::collect(&door).await),
-        step!(run, "stuck", door => with(stuck::collect(&door).await)),
-        step!(run, "volumes", door => with(volumes::collect(&door).await)),
-        step!(run, "zfs", door => with(zfs::collect(&door).await)),
-        step!(run, "thermal_zones", door => optional(thermal_zones::collect(&door).await)),
-        step!(run, "ups", door => with(ups::collect(&door).await)),
-    );
+    let cooling = async {
+        tokio::join!(
+            step!(run, "bmc", door => bmc::collect(&door).await),
+            step!(run, "hwmon", door => hwmon::collect(&door).await),
+            step!(run, "qts_cooling", door => qts_cooling::collect(&door).await),
+            step!(run, "thermal_zones", door => optional(thermal_zones::collect(&door).await)),
+            step!(run, "ups", door => with(ups::collect(&door).await)),
+        )
+    };
+    let logs = async {
+        tokio::join!(
+            step!(run, "event_log", door => with(event_log::collect(&door).await)),
+            step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
+            step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)),
+            step!(run, "pstore", door => with(pstore::collect(&door).await)),
+        )
+    };
+    let machine = async {
+        tokio::join!(
+            step!(run, "chassis", door => chassis::collect(&door).await),
+            step!(run, "clock", door => clock::collect(&door).await),
+            step!(run, "dimms", door => with(dimms::collect(&door).await)),
+            step!(run, "edac", door => with(edac::collect(&door).await)),
+            step!(run, "host", door => host::collect(&door).await),
+            step!(run, "identity", door => identity::collect(&door).await),
+            step!(run, "network", door => with(network::collect(&door).await)),
+            step!(run, "rtc", door => rtc::collect(&door).await),
+            step!(run, "stuck", door => with(stuck::collect(&door).await)),
+        )
+    };
+    let (disks, storage, power, cooling, logs, machine) =
+        tokio::join!(disks, storage, power, cooling, logs, machine);
+    let (blocks, drives, history, inventory) = disks;
+    let (boot_device, lvm, md, mounts, volumes, zfs) = storage;
+    let (management, power, limits) = power;
+    let (bmc, hwmon, cooling, zones, ups) = cooling;
+    let (event_log, kernel_log, persisted_log, pstore) = logs;
+    let (chassis, clock, dimms, edac, host, identity, network, rtc, stuck) = machine;
+
     let sensors = cooling.0.beside(hwmon.0);
     let temperatures = qts_cooling::together(sensors.temperatures, zones.0);
-    let facts = Facts {
+    let mut facts = Facts {
         identity: identity.0,
         chassis: chassis.0,
         clock: clock.0,
+        rtc: rtc.0,
         host: host.0,
         block_devices: blocks.0,
         boot_device: boot_device.0,
-        dm_devices: lvm.0,
-        drives: drives.0,
-        md_arrays: md.0,
-        mounts: mounts.0,
-        fans: hwmon.0.fans,
-        temperatures: hwmon.0.temperatures,
-        voltages: hwmon.0.voltages,
         drives: drives.0.drives,
         departed_drives: drives.0.departed,
         md_arrays: md.0,
+        dm_devices: lvm.0,
+        mounts: mounts.0,
+        volumes: volumes.0,
+        zfs_pools: zfs.0,
         fans: sensors.fans,
         temperatures,
         voltages: sensors.voltages,
@@ -246,48 +234,23 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         bmc: bmc.0,
         management: management.0,
         memory_controllers: edac.0,
+        memory_slots: dimms.0,
         kernel_log: kernel_log.0,
         persisted_log: persisted_log.0,
         pstore: pstore.0,
         event_log: event_log.0,
-        memory_slots: dimms.0,
-        rtc: rtc.0,
         network_links: network.0,
         stuck_readers: stuck.0,
-        volumes: volumes.0,
-        zfs_pools: zfs.0,
+        history: history.0,
+        inventory: Observed::NotCollected,
     };
-    let steps = vec![
-        blocks.1,
-        boot_device.1,
-        bmc.1,
-        chassis.1,
-        clock.1,
-        dimms.1,
-        drives.1,
-        edac.1,
-        event_log.1,
-        host.1,
-        hwmon.1,
-        identity.1,
-        kernel_log.1,
-        lvm.1,
-        management.1,
-        md.1,
-        mounts.1,
-        network.1,
-        power.1,
-        cooling.1,
-        persisted_log.1,
-        pstore.1,
-        rtc.1,
-        stuck.1,
-        volumes.1,
-        zfs.1,
-        limits.1,
-        zones.1,
-        ups.1,
+    facts.inventory = inventory::compared(inventory.0, &facts);
+    let mut steps = vec![
+        blocks.1, drives.1, history.1, inventory.1, boot_device.1, lvm.1, md.1, mounts.1, volumes.1, zfs.1,
+        management.1, power.1, limits.1, bmc.1, hwmon.1, cooling.1, zones.1, ups.1, event_log.1, kernel_log.1,
+        persisted_log.1, pstore.1, chassis.1, clock.1, dimms.1, edac.1, host.1, identity.1, network.1, rtc.1, stuck.1,
     ];
+    steps.sort_by_key(|step| NAMES.iter().position(|name| *name == step.probe));
     (facts, steps)
 }
 

@@ -21,6 +21,7 @@
 //! | `SnmpPower` | `sample/snmp-power.txt` | the same with `.unreadable` |
 //! | `Nut` | `sample/nut.txt` | the same with `.unreadable` |
 //! | `ManagementCgi` | `sample/management-<page>.xml` | the same with `.unreadable` |
+//! | memory | `state/recorder.jsonl`, `state/inventory.json` | the same with `.unreadable` |
 //!
 //! A file that was read under a lock has `<place>.read` beside it: how it was read, as JSON ([`Manner`]).
 //! A reading that was cut at its limit has an empty file `<place>.truncated` beside it; a command says so in its
@@ -172,6 +173,11 @@ impl CgiPage {
             Self::DiskHealth => "disk/qsmart.cgi?func=all_hd_data",
         }
     }
+    /// What the flight recorder kept of earlier runs, one JSON record a line, oldest first; damaged places are lines
+    /// of their own (see [`crate::ring`]).
+    Recorder,
+    /// What earlier runs remembered of the unit's parts, as JSON (see [`crate::inventory_memory`]).
+    Inventory,
 }
 
 impl Request {
@@ -225,6 +231,8 @@ impl Request {
             Self::SnmpPower => "sample/snmp-power.txt".to_owned(),
             Self::Nut => "sample/nut.txt".to_owned(),
             Self::ManagementCgi(page) => format!("sample/management-{}.xml", page.slug()),
+            Self::Recorder => "state/recorder.jsonl".to_owned(),
+            Self::Inventory => "state/inventory.json".to_owned(),
         }
     }
 
@@ -254,6 +262,8 @@ impl Request {
             Self::SnmpPower => "the SNMP service of this NAS".to_owned(),
             Self::Nut => "the UPS service of this NAS".to_owned(),
             Self::ManagementCgi(page) => format!("QTS's management page {}", page.slug()),
+            Self::Recorder => "the flight recorder".to_owned(),
+            Self::Inventory => "the inventory memory".to_owned(),
         }
     }
 
@@ -463,6 +473,7 @@ mod tests {
         check_place(&Request::read_end("/a/b", 1), "a/b", "a/b.unreadable");
         check_place(&Request::EventLog, "sample/event_log.jsonl", "sample/event_log.jsonl.unreadable");
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
+        check_place(&Request::Recorder, "state/recorder.jsonl", "state/recorder.jsonl.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");
         check_place(&Request::Nut, "sample/nut.txt", "sample/nut.txt.unreadable");
         check_place(

@@ -1,6 +1,7 @@
 //! The program `assay` as a person meets it: what it prints, how it ends, and what it leaves behind. Every test drives
 //! the binary; nothing here calls the library. What needs a portal is in [`portal`].
 
+mod memory;
 mod portal;
 mod run;
 
@@ -28,6 +29,7 @@ fn every_help_says_the_exit_codes_and_what_comes_next() {
         .collect();
     assert!(commands.len() >= 11, "{help}");
     assert!(!help.contains("__reader"), "the reader is not for people");
+    assert!(!help.contains("__remember"), "nor is the writer");
     for command in &commands {
         let help = device.run(&[command, "--help"]).ends(0).out;
         assert!(help.contains(EXIT_CODES), "{command}: {help}");

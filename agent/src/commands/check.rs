@@ -1,4 +1,5 @@
-//! `assay check`: reads this machine and says what it found. Writes nothing, sends nothing.
+//! `assay check`: reads this machine and says what it found. Sends nothing, and writes nothing but to a memory that a
+//! collection began.
 
 use std::sync::Arc;
 
@@ -14,8 +15,9 @@ use crate::{identity, output, runtime, source, terminal};
 /// Read the hardware and say what is defective, on what evidence, and what to do
 #[derive(clap::Args)]
 #[command(after_help = concat!(
-    "Nothing is written to disk and nothing is sent. Next: `assay explain CODE` for a finding, `assay collect` for a\n\
-     signed bundle.\n",
+    "Nothing is sent. Nothing is written either, unless `assay collect` has begun a memory of this machine: then what\n\
+     changed is kept in it (collect.recorder = false in the configuration ends that; `assay status` says where).\n\
+     Next: `assay explain CODE` for a finding, `assay collect` for a signed bundle.\n",
     exit_codes!()
 ))]
 pub(crate) struct Args {
@@ -42,7 +44,9 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     };
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
-    let work = pipeline::examine(source.as_ref(), &options, &key, settings.config.warranty_invoice_date);
+    let memory = context.memory(&settings, false).filter(|_| args.machine.source.is_none());
+    let invoice_date = settings.config.warranty_invoice_date;
+    let work = pipeline::examine(source.as_ref(), &options, &key, invoice_date, memory.as_ref());
     let run = runtime::block_on(work)?;
     line.clear();
     match args.json {

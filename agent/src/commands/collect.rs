@@ -20,6 +20,8 @@ use crate::{identity, output, pipeline, record, runtime, source};
 #[derive(clap::Args)]
 #[command(after_help = concat!(
     "A live run is signed as evidence; a recording (--source) never is, and goes to a file only.\n\
+     A live run also keeps what changed since the last one on the data volume: counters, temperatures, fan speeds\n\
+     (512 kB at most) and which drive is in which bay. collect.recorder = false in the configuration ends that.\n\
      Next: `assay show FILE` to see exactly what is in it, `assay upload` to send what is in the spool.\n",
     exit_codes!(),
     "\ncollect ends with 0 whatever the verdict: its job is the bundle."
@@ -98,13 +100,15 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     )?;
     let pseudonyms = identity.pseudonym_key_or_new()?;
     let key = identity.key_or_new()?;
+    let memory = context.memory(&settings, true).filter(|_| args.machine.source.is_none());
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
     let clock = context.clock;
     let invoice_date = settings.config.warranty_invoice_date;
     let places = Places { plain: args.output.clone(), sealed: args.sealed_output.clone() };
     let made = runtime::block_on(async {
-        let run = pipeline::examine(source.as_ref(), &options, &pseudonyms, invoice_date).await?;
+        let run =
+            pipeline::examine(source.as_ref(), &options, &pseudonyms, invoice_date, memory.as_ref()).await?;
         line.show("sealing");
         let draft = seal::draft(&run, clock, identity.sequence().next()?, Reason::Owner);
         let sealing = Sealing { draft, content: run.content, key, recipients };

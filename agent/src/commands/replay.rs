@@ -50,7 +50,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     };
     let options = source::options(&settings.config, &Arc::new(Line::new()));
     let invoice_date = settings.config.warranty_invoice_date;
-    let run = runtime::block_on(pipeline::examine(source.as_ref(), &options, &key, invoice_date))?;
+    let run = runtime::block_on(pipeline::examine(source.as_ref(), &options, &key, invoice_date, None))?;
     let mut differences = Vec::new();
     if let Some(said) = &said {
         compare("facts", &said.facts, &output::value(&run.facts)?, &mut differences);

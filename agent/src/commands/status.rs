@@ -1,4 +1,4 @@
-//! `assay status`: identity, enrolment, what waits in the spool, places, clock. Reads only, asks nobody.
+//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, places, clock. Reads only, asks nobody.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use crate::cli::exit_codes;
 use crate::clock;
+use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::Enrolment;
+use crate::memory;
 use crate::output;
 
 /// Say who this device is, where it is enrolled and what waits in the spool
@@ -42,6 +44,7 @@ struct Status {
     last_receipt: Option<Receipt>,
     last_error: Option<String>,
     bundles: Vec<Bundle>,
+    recorder: Recorder,
     clock: ClockStatus,
 }
 
@@ -54,6 +57,14 @@ struct Bundle {
     size_bytes: u64,
     plain: Option<PathBuf>,
     last_error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Recorder {
+    on: bool,
+    dir: Option<PathBuf>,
+    /// Flight recorder and inventory together; none when nothing is remembered yet.
+    size_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -106,8 +117,28 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         last_receipt,
         last_error: entries.iter().rev().find_map(|entry| entry.meta.last_error.clone()),
         bundles: entries.iter().map(bundle).collect(),
+        recorder: recorder(context, &settings),
         clock: ClockStatus { device_time: context.clock.words(), plausible: context.clock.is_plausible() },
     })
+}
+
+fn recorder(context: &Context, settings: &Settings) -> Recorder {
+    let dir = context.paths.memory_dir.clone();
+    let size_bytes = dir.as_deref().and_then(memory::size_bytes);
+    Recorder { on: settings.config.collect_recorder, dir, size_bytes }
+}
+
+fn recorder_words(recorder: &Recorder) -> String {
+    let begun = match (recorder.size_bytes, recorder.on) {
+        (Some(size), _) => format!("{} remembered", Bytes(size)),
+        (None, true) => "empty; the first `assay collect` begins it".to_owned(),
+        (None, false) => "empty".to_owned(),
+    };
+    match (&recorder.dir, recorder.on) {
+        (None, _) => "no data volume is mounted; nothing is remembered".to_owned(),
+        (Some(dir), true) => format!("{} ({begun})", dir.display()),
+        (Some(dir), false) => format!("switched off by collect.recorder; {} ({begun})", dir.display()),
+    }
 }
 
 fn state_word(entry: &Entry) -> &'static str {
@@ -173,6 +204,7 @@ fn words(status: &Status) -> String {
     if let Some(error) = &status.last_error {
         line("last error", error);
     }
+    line("recorder", &recorder_words(&status.recorder));
     let doubt = if status.clock.plausible { "" } else { " (cannot be right: set it with `date -u -s`)" };
     line("clock", &format!("{}{doubt}", status.clock.device_time));
     line("identity", &status.identity_dir.display().to_string());

@@ -76,6 +76,16 @@ pub(crate) static SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "collect.recorder",
+        env: "ASSAY_COLLECT_RECORDER",
+        built_in: "true",
+        about: "whether runs keep what changed on the data volume (flight recorder, inventory): true or false",
+        take: |config, text| {
+            config.collect_recorder = text.parse().map_err(|_| "it is true or false".to_owned())?;
+            Ok(())
+        },
+    },
+    Setting {
         name: "spool.dir",
         env: "ASSAY_SPOOL_DIR",
         built_in: "",

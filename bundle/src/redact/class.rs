@@ -43,6 +43,9 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sample/dimms.json", Json),
     ("sample/event_log.jsonl", JsonLines),
     ("sample/stuck.json", Json),
+    // What the agent itself remembers of earlier runs.
+    ("state/recorder.jsonl", JsonLines),
+    ("state/inventory.json", Json),
     // sysfs: one value a file.
     ("sys/firmware/devicetree/**", DeviceTree),
     ("sys/class/dmi/id/bios_version", Version),
@@ -272,6 +275,8 @@ mod tests {
         check("cmd/smartctl.auto.sda/stderr", Ok(Text));
         check("cmd/smartctl.auto.sda.unreadable", Ok(Json));
         check("dev/kmsg.unreadable", Ok(Json));
+        check("state/recorder.jsonl", Ok(JsonLines));
+        check("state/inventory.json.unreadable", Ok(Json));
         check("etc/enclosure_0_del.conf", Ok(Text));
         check("tmp/smart/smart_0_12.info", Ok(Text));
         check("mnt/HDA_ROOT/.logs/kmsg.1", Ok(DeviceTree));
