@@ -94,7 +94,7 @@ struct WithoutDrives(LiveSource);
 impl Source for WithoutDrives {
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a> {
         let hidden = match request {
-            Request::Run(command) => command.device().is_some(),
+            Request::Run(_) | Request::Device { .. } => request.device().is_some(),
             Request::KernelLog | Request::HostSample => true,
             Request::Read { path, .. } | Request::List { path } | Request::Link { path } => {
                 HIDDEN.iter().any(|hidden| path.starts_with(hidden))

@@ -9,6 +9,7 @@
 
 mod bounded;
 pub mod command;
+pub mod direct;
 mod door;
 #[cfg(test)]
 mod hostile;

@@ -14,6 +14,7 @@
 //! | `List /a` | `a/.list` | `a/.list.unreadable` |
 //! | `Link /a/b` | `a/b.link` | `a/b.link.unreadable` |
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
+//! | `Device` | `ioctl/<device>/<query>.json` | `ioctl/<device>/<query>.json.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
 //! | samples | `sample/host.json`, `sample/clock.json`, `sample/stuck.json` | the same with `.unreadable` |
 //!
@@ -26,7 +27,8 @@ use std::pin::Pin;
 use assay_bundle::manifest::RunSource;
 use serde::{Deserialize, Serialize};
 
-use crate::command::Command;
+use crate::command::{Command, DeviceNode};
+use crate::direct::DeviceQuery;
 
 /// Longest path that is asked for, in bytes (the kernel's own `PATH_MAX`).
 pub const MAX_PATH_BYTES: usize = 4096;
@@ -91,6 +93,13 @@ pub enum Request {
     },
     /// The output of one of the commands that are known.
     Run(Command),
+    /// A device's answer to one of the read-only questions that are known, as [`crate::direct::DeviceAnswer`].
+    Device {
+        /// The disk.
+        device: DeviceNode,
+        /// The question.
+        query: DeviceQuery,
+    },
     /// The kernel's log: `priority,sequence,microseconds,flags;text` records, oldest first.
     KernelLog,
     /// Processor, memory, load and uptime as JSON.
@@ -127,6 +136,7 @@ impl Request {
             },
             Self::Link { path } => format!("{}.link", below_raw(path)),
             Self::Run(command) => format!("cmd/{}/stdout", command.slug()),
+            Self::Device { device, query } => format!("ioctl/{}/{}.json", device.name(), query.slug()),
             Self::KernelLog => "dev/kmsg".to_owned(),
             Self::HostSample => "sample/host.json".to_owned(),
             Self::ClockSample => "sample/clock.json".to_owned(),
@@ -147,10 +157,20 @@ impl Request {
         match self {
             Self::Read { path, .. } | Self::List { path } | Self::Link { path } => path.clone(),
             Self::Run(command) => command.line(),
+            Self::Device { device, query } => format!("{} of {}", query.slug(), device.path()),
             Self::KernelLog => "the kernel log".to_owned(),
             Self::HostSample => "the host sample".to_owned(),
             Self::ClockSample => "the clock".to_owned(),
             Self::StuckReaders => "the list of stuck readers".to_owned(),
+        }
+    }
+
+    /// The device node that it touches: while a reader of that node is stuck, it is not asked.
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Run(command) => command.device(),
+            Self::Device { device, .. } => Some(device.path()),
+            _ => None,
         }
     }
 
@@ -326,6 +346,13 @@ mod tests {
             &Request::Run(Command::SmartctlVersion),
             "cmd/smartctl.version/stdout",
             "cmd/smartctl.version.unreadable",
+        );
+        let device = DeviceNode::parse("sda").expect("a known shape");
+        let query = DeviceQuery::AtaIdentify;
+        check_place(
+            &Request::Device { device, query },
+            "ioctl/sda/ata-identify.json",
+            "ioctl/sda/ata-identify.json.unreadable",
         );
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");

@@ -45,6 +45,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sys/block/*/device/firmware_rev", Version),
     ("sys/module/*/version", Version),
     ("sys/**", Text),
+    // Answers of devices: numbers, and the texts in them under the names that facts have.
+    ("ioctl/*/*.json", Json),
     // Tools that only read.
     ("cmd/smartctl.*/stdout", Json),
     ("cmd/smartctl.*/stderr", Text),
@@ -241,6 +243,8 @@ mod tests {
         check("proc/device-tree/model", Ok(DeviceTree));
         check("cmd/smartctl.auto.sda/stdout", Ok(Json));
         check("cmd/smartctl.auto.sda/stderr", Ok(Text));
+        check("ioctl/sda/ata-identify.json", Ok(Json));
+        check("ioctl/nvme0/nvme-smart.json.unreadable", Ok(Json));
         check("cmd/smartctl.auto.sda.unreadable", Ok(Json));
         check("dev/kmsg.unreadable", Ok(Json));
         check("etc/enclosure_0_del.conf", Ok(Text));

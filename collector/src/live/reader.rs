@@ -1,7 +1,7 @@
 //! The reader child: does what may hang, and nothing else, until its standard input closes.
 //!
-//! It opens plain files (on disks, in `/proc`, in `/sys`) for reading and never a device, pipe or socket: a file is
-//! looked at through a handle that opens nothing (`O_PATH`) before it is opened, because opening a device can start it.
+//! It opens plain files (on disks, in `/proc`, in `/sys`) for reading and never a pipe or socket, and a device only to
+//! ask it one of the questions of [`crate::direct`] (see [`super::ioctl`]): a file is looked at through a handle that opens nothing (`O_PATH`) before it is opened, because opening a device can start it.
 //! A path below `/tmp`, where any user of the NAS may write, must not lead out of it.
 
 use std::fs::{self, File};
@@ -15,8 +15,9 @@ use std::process::{Command, Stdio, exit};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
+use super::ioctl;
 use super::leash::ENVIRONMENT;
-use super::protocol::{Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, Op, respond};
+use super::protocol::{Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, Op, Question, respond};
 use crate::source::Failure;
 
 /// Folder in which everybody may make links.
@@ -39,6 +40,10 @@ pub fn reader_main() -> ! {
             Ok(None) => exit(0),
             Err(_) => exit(BROKEN),
             Ok(Some(Ask { op: Op::Become, text, .. })) => launch(&text),
+            Ok(Some(Ask { op: Op::Device, text, .. })) => match Question::decode(&text) {
+                Some(Question { query, path }) => ioctl::ask(Path::new(&path), query),
+                None => exit(BROKEN),
+            },
             Ok(Some(Ask { op, limit_bytes, text })) => {
                 let path = PathBuf::from(std::ffi::OsString::from_vec(text));
                 match op {
@@ -151,7 +156,7 @@ fn launch(text: &[u8]) -> ! {
 }
 
 /// What went wrong with a path, in the words of the door.
-fn failure(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::NotFound,
         io::ErrorKind::PermissionDenied => Failure::Denied { what: path.display().to_string() },
