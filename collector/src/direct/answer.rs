@@ -66,8 +66,10 @@ pub struct DeviceAnswer {
 pub enum Refusal {
     /// The device, or what stands before it, does not know the command.
     NotSupported,
-    /// It did not get through, or the device reports an error.
+    /// The device reports an error.
     Failed,
+    /// The command did not get through: the device hangs or is gone.
+    NotReached,
 }
 
 /// How a piece of text lies in the data.
@@ -186,12 +188,15 @@ impl DeviceAnswer {
         const DRIVER_SENSE: u16 = 0x08;
         if host != 0 {
             return Err((
-                Refusal::Failed,
+                Refusal::NotReached,
                 format!("the command did not reach the device (host status {host:02X}h)"),
             ));
         }
         if !matches!(driver & 0x0f, 0 | DRIVER_SENSE) {
-            return Err((Refusal::Failed, format!("the driver gave the command up (status {driver:02X}h)")));
+            return Err((
+                Refusal::NotReached,
+                format!("the driver gave the command up (status {driver:02X}h)"),
+            ));
         }
         let sense = self.sense();
         match (status, sense) {
@@ -289,8 +294,8 @@ pub(crate) mod tests {
         check(scsi(2, 0, 8, &[0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20, 0]), Err(Refusal::NotSupported));
         check(scsi(2, 0, 8, &[0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11, 0]), Err(Refusal::Failed));
         check(scsi(2, 0, 0, &[]), Err(Refusal::Failed));
-        check(scsi(0, 1, 0, &[]), Err(Refusal::Failed));
-        check(scsi(0, 0, 6, &[]), Err(Refusal::Failed));
+        check(scsi(0, 1, 0, &[]), Err(Refusal::NotReached));
+        check(scsi(0, 0, 6, &[]), Err(Refusal::NotReached));
         check(scsi(8, 0, 0, &[]), Err(Refusal::Failed));
         check(Ending::Nvme { status: 0 }, Ok(()));
         check(Ending::Nvme { status: 0x4002 }, Err(Refusal::NotSupported));

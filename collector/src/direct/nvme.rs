@@ -49,11 +49,11 @@ pub struct Health {
     pub power_cycles: Option<u64>,
 }
 
-fn structure(answer: &DeviceAnswer, bytes: usize) -> Result<&[u8], String> {
+/// `texts`: bytes at the beginning whose texts were taken out.
+fn structure(answer: &DeviceAnswer, bytes: usize, texts: usize) -> Result<&[u8], String> {
     let data = answer.data.get(..bytes);
     let data = data.ok_or_else(|| format!("{} of {bytes} bytes came", answer.data.len()))?;
-    // The texts of Identify were taken out of its first bytes.
-    if data.iter().skip(TEXT_BYTES).all(|byte| *byte == 0xff) {
+    if data.iter().skip(texts).all(|byte| *byte == 0xff) {
         return Err("the answer is all ones, as of a controller that is gone".to_owned());
     }
     Ok(data)
@@ -69,7 +69,7 @@ fn degrees(kelvin: Option<u128>) -> Option<Celsius> {
 /// # Errors
 /// Why it says nothing, in words.
 pub fn controller(answer: &DeviceAnswer) -> Result<Controller, String> {
-    let data = structure(answer, IDENTIFY_BYTES)?;
+    let data = structure(answer, IDENTIFY_BYTES, TEXT_BYTES)?;
     if answer.texts.is_empty() && data.iter().all(|byte| *byte == 0) {
         return Err("the answer is empty".to_owned());
     }
@@ -87,7 +87,7 @@ pub fn controller(answer: &DeviceAnswer) -> Result<Controller, String> {
 /// # Errors
 /// Why it says nothing, in words.
 pub fn health(answer: &DeviceAnswer) -> Result<Health, String> {
-    let data = structure(answer, HEALTH_BYTES)?;
+    let data = structure(answer, HEALTH_BYTES, 0)?;
     let percent = |at: usize| data.get(at).copied().map(Percent);
     let counter = |at: usize| le::<16>(data, at);
     let narrow = |number: u128| u64::try_from(number).ok();
@@ -115,7 +115,7 @@ pub fn health(answer: &DeviceAnswer) -> Result<Health, String> {
 /// # Errors
 /// Why it says nothing, in words.
 pub fn self_tests(answer: &DeviceAnswer) -> Result<Vec<SelfTest>, String> {
-    let data = structure(answer, SELF_TEST_BYTES)?;
+    let data = structure(answer, SELF_TEST_BYTES, 0)?;
     let operation = data.first().copied().unwrap_or_default() & 0x0f;
     let done = data.get(1).copied().unwrap_or_default() & 0x7f;
     let running = (operation != 0).then(|| SelfTest {
