@@ -137,7 +137,12 @@ impl DeviceAnswer {
         if query == DeviceQuery::NvmeIdentifyController {
             data.truncate(IDENTIFY_CONTROLLER_KEPT);
         }
-        Self { end, sum, texts, data }
+        let answer = Self { end, sum, texts, data };
+        if answer.check().is_ok() {
+            return answer;
+        }
+        // The buffer of a refused command is what it was before: the kernel need not say that nothing came.
+        Self { sum: 0, texts: BTreeMap::new(), data: Vec::new(), ..answer }
     }
 
     /// As it stands below `raw/`. Plain data always serialises.
@@ -210,9 +215,12 @@ impl DeviceAnswer {
                     }
                     _ => Ok(()),
                 },
-                // Illegal request; aborted command: an ATA device that does not know the command aborts it.
                 5 => Err((Refusal::NotSupported, sense.words())),
-                0xb if sense.registers.is_some_and(|registers| registers.is_abort()) => {
+                // An ATA device that does not know a command aborts it. Linux says so with the registers, or (up to
+                // 6.9, where the registers stand in the wrong bytes) by no additional sense code; ICRC has one.
+                0xb if (sense.asc, sense.ascq) == (0, 0)
+                    || sense.registers.is_some_and(|registers| registers.is_abort()) =>
+                {
                     Err((Refusal::NotSupported, sense.words()))
                 }
                 _ => Err((Refusal::Failed, sense.words())),
@@ -292,6 +300,11 @@ pub(crate) mod tests {
         check(scsi(2, 0, 8, &registers(0, 0x50)), Ok(()));
         check(scsi(2, 0, 8, &registers(4, 0x51)), Err(Refusal::NotSupported));
         check(scsi(2, 0, 8, &[0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x20, 0]), Err(Refusal::NotSupported));
+        check(
+            scsi(2, 0, 8, &[0x70, 0, 11, 0, 0, 0, 0, 10, 4, 65, 0, 1, 0, 0, 0, 0]),
+            Err(Refusal::NotSupported),
+        );
+        check(scsi(2, 0, 8, &[0x70, 0, 11, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x47, 0]), Err(Refusal::Failed));
         check(scsi(2, 0, 8, &[0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11, 0]), Err(Refusal::Failed));
         check(scsi(2, 0, 0, &[]), Err(Refusal::Failed));
         check(scsi(0, 1, 0, &[]), Err(Refusal::NotReached));

@@ -17,9 +17,9 @@ const LOW_POWER: u8 = 0x5e;
 const NOT_READY: u8 = 0x02;
 const STOPPED: (u8, u8) = (0x04, 0x02);
 
-/// The power mode, by the answer to REQUEST SENSE: its data is sense data.
+/// The power mode, by the answer to REQUEST SENSE: its data is sense data. Some devices give it with the status.
 pub fn power_mode(answer: &DeviceAnswer) -> Option<PowerMode> {
-    let sense = sense::parse(&answer.data)?;
+    let sense = sense::parse(&answer.data).or_else(|| answer.sense())?;
     Some(match (sense.key, sense.asc, sense.ascq) {
         (NOT_READY, asc, ascq) if (asc, ascq) == STOPPED => PowerMode::Standby,
         // By timer and by command: idle, and its deeper kinds.
