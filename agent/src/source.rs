@@ -104,7 +104,7 @@ impl Source for WithoutDrives {
         let hidden = match request {
             Request::Run(Command::Qts(command)) => command.reads_cooling(),
             Request::Run(Command::Sensors(_) | Command::Storage(_)) => true,
-            Request::Run(command) => command.device().is_some(),
+            Request::Run(_) | Request::Device { .. } => request.device().is_some(),
             Request::KernelLog | Request::EventLog | Request::Dimms | Request::HostSample => true,
             Request::Recorder | Request::Inventory => true,
             Request::SnmpPower | Request::Nut | Request::ManagementCgi(_) | Request::Space { .. } => true,

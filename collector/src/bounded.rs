@@ -30,8 +30,7 @@ impl<'s> Bounded<'s> {
     /// When the time for a request began and ends.
     fn share(&self, request: &Request, now: Instant) -> (Instant, Instant) {
         let whole = (self.started, self.end);
-        let Request::Run(command) = request else { return whole };
-        let Some(device) = command.device() else { return whole };
+        let Some(device) = request.device() else { return whole };
         let mut asked_first = self.asked_first.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *asked_first.entry(device.to_owned()).or_insert(now);
         first.checked_add(self.per_drive).filter(|end| *end < self.end).map_or(whole, |end| (first, end))

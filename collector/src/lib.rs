@@ -11,6 +11,7 @@ mod bounded;
 pub mod command;
 #[cfg(test)]
 mod commutes;
+pub mod direct;
 pub mod dmsetup;
 mod door;
 mod enclosure_conf;

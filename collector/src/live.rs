@@ -1,7 +1,7 @@
 //! The live machine behind the one door.
 //!
 //! Everything that a dying disk can block happens in a child process that may be lost: file reads, listings and links
-//! in reader children ([`reader_main`], a small pool, reused), commands in a child that looks for the program and then
+//! and questions to devices in reader children ([`reader_main`], a small pool, reused), commands in a child that looks for the program and then
 //! becomes it. This process never opens, examines or executes anything on a disk, so no state of a disk can stop it.
 //! A child that misses its deadline is killed; one that cannot be killed is abandoned and remembered in the
 //! runtime folder, and nothing touches its target again while it lives.
@@ -16,6 +16,7 @@
 mod abandoned;
 mod event_rows;
 mod gate;
+mod ioctl;
 mod kernel_log;
 mod leash;
 mod management;
@@ -59,6 +60,10 @@ pub const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a command may take. A QNAP TR-002 needs 61.8 s for `smartctl -x` (smartmontools#237).
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(70);
 
+/// How long one question to a device may take: longer than the ten seconds after which the kernel gives a command up,
+/// by the time that its error handling may need for a link reset.
+pub const DEVICE_DEADLINE: Duration = Duration::from_secs(30);
+
 /// How long a killed child may take to die before it is abandoned.
 pub const KILL_GRACE: Duration = Duration::from_secs(2);
 
@@ -84,6 +89,8 @@ pub struct LiveOptions {
     pub read_deadline: Duration,
     /// How long one command may take.
     pub command_deadline: Duration,
+    /// How long one question to a device may take.
+    pub device_deadline: Duration,
     /// How long a killed child may take to die.
     pub kill_grace: Duration,
     /// QTS's management pages, where somebody can fetch them.
@@ -101,6 +108,7 @@ impl LiveOptions {
             reader,
             read_deadline: READ_DEADLINE,
             command_deadline: COMMAND_DEADLINE,
+            device_deadline: DEVICE_DEADLINE,
             kill_grace: KILL_GRACE,
             management: None,
         }
@@ -180,6 +188,7 @@ impl LiveSource {
                     .await?
             }
             Request::Run(command) => run::run(&self.shared, command).await?,
+            Request::Device { device, query } => self.pool.ask_device(&self.shared, device, *query).await?,
             Request::KernelLog => kernel_log::read(&options.place("/dev/kmsg"))?,
             Request::HostSample if options.is_real() => samples::host()?,
             Request::HostSample => return Err(Failure::NotFound),

@@ -14,6 +14,7 @@
 //! | `List /a` | `a/.list` | `a/.list.unreadable` |
 //! | `Link /a/b` | `a/b.link` | `a/b.link.unreadable` |
 //! | `Run` | `cmd/<slug>/stdout`, `stderr`, `status.json` | `cmd/<slug>.unreadable` |
+//! | `Device` | `ioctl/<device>/<query>.json` | `ioctl/<device>/<query>.json.unreadable` |
 //! | `KernelLog` | `dev/kmsg` | `dev/kmsg.unreadable` |
 //! | `Space /a/b` | `sample/space/a.b.json` | the same with `.unreadable` |
 //! | samples | `sample/host.json`, `clock.json`, `dimms.json`, `stuck.json` | the same with `.unreadable` |
@@ -33,7 +34,8 @@ use std::pin::Pin;
 use assay_bundle::manifest::RunSource;
 use serde::{Deserialize, Serialize};
 
-use crate::command::Command;
+use crate::command::{Command, DeviceNode};
+use crate::direct::DeviceQuery;
 
 /// Longest path that is asked for, in bytes (the kernel's own `PATH_MAX`).
 pub const MAX_PATH_BYTES: usize = 4096;
@@ -114,6 +116,13 @@ pub enum Request {
     },
     /// The output of one of the commands that are known.
     Run(Command),
+    /// A device's answer to one of the read-only questions that are known, as [`crate::direct::DeviceAnswer`].
+    Device {
+        /// The disk.
+        device: DeviceNode,
+        /// The question.
+        query: DeviceQuery,
+    },
     /// The kernel's log: `priority,sequence,microseconds,flags;text` records, oldest first.
     KernelLog,
     /// Rows of QTS's event log that are about hardware, as lines of JSON: a head, then one line a row, oldest first.
@@ -221,6 +230,7 @@ impl Request {
             },
             Self::Link { path } => format!("{}.link", below_raw(path)),
             Self::Run(command) => format!("cmd/{}/stdout", command.slug()),
+            Self::Device { device, query } => format!("ioctl/{}/{}.json", device.name(), query.slug()),
             Self::KernelLog => "dev/kmsg".to_owned(),
             Self::EventLog => "sample/event_log.jsonl".to_owned(),
             Self::Dimms => "sample/dimms.json".to_owned(),
@@ -252,6 +262,7 @@ impl Request {
             | Self::List { path }
             | Self::Link { path } => path.clone(),
             Self::Run(command) => command.line(),
+            Self::Device { device, query } => format!("{} of {}", query.slug(), device.path()),
             Self::KernelLog => "the kernel log".to_owned(),
             Self::EventLog => "the event log".to_owned(),
             Self::Dimms => "the list of memory modules".to_owned(),
@@ -264,6 +275,15 @@ impl Request {
             Self::ManagementCgi(page) => format!("QTS's management page {}", page.slug()),
             Self::Recorder => "the flight recorder".to_owned(),
             Self::Inventory => "the inventory memory".to_owned(),
+        }
+    }
+
+    /// The device node that it touches: while a reader of that node is stuck, it is not asked.
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Run(command) => command.device(),
+            Self::Device { device, .. } => Some(device.path()),
+            _ => None,
         }
     }
 
@@ -472,6 +492,13 @@ mod tests {
         );
         check_place(&Request::read_end("/a/b", 1), "a/b", "a/b.unreadable");
         check_place(&Request::EventLog, "sample/event_log.jsonl", "sample/event_log.jsonl.unreadable");
+        let device = DeviceNode::parse("sda").expect("a known shape");
+        let query = DeviceQuery::AtaIdentify;
+        check_place(
+            &Request::Device { device, query },
+            "ioctl/sda/ata-identify.json",
+            "ioctl/sda/ata-identify.json.unreadable",
+        );
         check_place(&Request::KernelLog, "dev/kmsg", "dev/kmsg.unreadable");
         check_place(&Request::Recorder, "state/recorder.jsonl", "state/recorder.jsonl.unreadable");
         check_place(&Request::StuckReaders, "sample/stuck.json", "sample/stuck.json.unreadable");

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use assay_bundle::facts::stuck::StuckReader;
 use assay_collector::command::{Command, DeviceNode, SmartctlKind};
+use assay_collector::direct::DeviceQuery;
 use assay_collector::live::{LiveOptions, LiveSource};
 use assay_collector::source::{Exit, Failure, Fetched, Request, Source};
 
@@ -227,6 +228,26 @@ fn a_missing_or_forbidden_tool_is_named() {
         std::os::unix::fs::symlink("smartctl", machine.path("tools/smartctl")).expect("a link to itself");
         let looping = source.fetch(&smartctl()).await.expect_err("a link to itself");
         assert!(matches!(&looping, Failure::Io { why } if why.contains("smartctl")), "{looping}");
+        machine.is_left_clean().await;
+    });
+}
+
+#[test]
+fn a_question_goes_to_a_device_and_to_nothing_else() {
+    let machine = Machine::new();
+    run(async {
+        let source = LiveSource::new(LiveOptions { root: machine.path(""), ..machine.options() });
+        for query in DeviceQuery::all() {
+            let device = DeviceNode::parse("sda").expect("a known shape");
+            let request = Request::Device { device, query };
+            let _ = fs::remove_dir_all(machine.path("dev"));
+            assert_eq!(source.fetch(&request).await, Err(Failure::NotFound));
+            fs::create_dir(machine.path("dev")).expect("our own folder");
+            fs::write(machine.path("dev/sda"), "no disk").expect("our own file");
+            let failure = source.fetch(&request).await.expect_err("it is a file");
+            assert!(matches!(&failure, Failure::Io { why } if why.contains("not a device")), "{failure}");
+        }
+        drop(source);
         machine.is_left_clean().await;
     });
 }
@@ -498,9 +519,13 @@ fn a_hung_command_costs_one_child_until_it_comes_back() {
     with_hung_folders(1, "cat FOLDER/hung0/file", async |machine, hung| {
         // It is the command's own child that hangs, and the device that is left alone.
         let device = DeviceNode::parse("sda").expect("a known shape");
-        let others =
-            SmartctlKind::ALL.map(|kind| Request::Run(Command::Smartctl { device: device.clone(), kind }));
-        check_one_stuck_child(machine, &smartctl(), "/dev/sda", others.to_vec()).await;
+        let others = SmartctlKind::ALL
+            .map(|kind| Request::Run(Command::Smartctl { device: device.clone(), kind }))
+            .into_iter()
+            .chain(
+                DeviceQuery::all().into_iter().map(|query| Request::Device { device: device.clone(), query }),
+            );
+        check_one_stuck_child(machine, &smartctl(), "/dev/sda", others.collect()).await;
         let sdb = DeviceNode::parse("sdb").expect("a known shape");
         machine.write_smartctl("#!/bin/sh\necho well\n", 0o755);
         let other_disk = Request::Run(Command::Smartctl { device: sdb, kind: SmartctlKind::Sat });

@@ -126,6 +126,64 @@ fn shipped_code_does_not_panic_on_purpose() {
     }
 }
 
+/// The one file with `unsafe`: two ioctls that no crate has a safe interface for.
+const UNSAFE_FILE: &str = "collector/src/live/ioctl.rs";
+
+#[test]
+fn unsafe_code_is_in_one_function() {
+    let word = |line: &str, wanted: &str| {
+        line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == wanted)
+    };
+    let mut found = BTreeSet::new();
+    for (path, text) in sources() {
+        let relative = path.strip_prefix(root()).expect("below the root").display().to_string();
+        let code = text.lines().map(|line| line.split("//").next().unwrap_or(line));
+        let lines: Vec<_> = code.filter(|line| word(line, "unsafe") || word(line, "unsafe_code")).collect();
+        // The strings of this test.
+        if relative == "tests/suite/tidy.rs" || lines.is_empty() {
+            continue;
+        }
+        let lifted = lines.iter().filter(|line| word(line, "unsafe_code")).count();
+        assert_eq!(lifted, 1, "{relative}: `unsafe_code` is lifted for one function: {lines:?}");
+        found.insert(relative);
+    }
+    assert_eq!(found, BTreeSet::from([UNSAFE_FILE.to_owned()]));
+}
+
+#[test]
+fn the_collectors_lints_are_the_workspaces() {
+    fn lints(file: &str, head: &str) -> BTreeSet<String> {
+        let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let mut section = String::new();
+        let mut found = BTreeSet::new();
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']').to_owned();
+            } else if let Some(tool) = section.strip_prefix(head)
+                && line.contains('=')
+                && !line.starts_with('#')
+            {
+                found.insert(format!("{tool}: {line}"));
+            }
+        }
+        found
+    }
+    let workspace: BTreeSet<_> = lints("Cargo.toml", "workspace.lints.")
+        .into_iter()
+        .map(|line| line.replace("unsafe_code = \"forbid\"", "unsafe_code = \"deny\""))
+        .collect();
+    assert!(!workspace.is_empty());
+    assert_eq!(lints("collector/Cargo.toml", "lints."), workspace);
+    // Everybody else takes them as they are.
+    let mut manifests = Vec::new();
+    files(&root(), "Cargo.toml", &mut manifests);
+    for path in manifests {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        let own = text.contains("[lints]\nworkspace = true") || text.contains("[workspace]");
+        assert!(own || path.ends_with("collector/Cargo.toml"), "{} has lints of its own", path.display());
+    }
+}
+
 #[test]
 fn nothing_half_finished_and_nothing_of_one_machine() {
     let words = [

@@ -62,6 +62,8 @@ const ALLOWED: &[(&str, Treatment)] = &[
     ("sample/snmp-power.txt", Version),
     ("sample/nut.txt", Text),
     ("sample/management-*.xml", Version),
+    // Answers of devices: numbers, and the texts in them under the names that facts have.
+    ("ioctl/*/*.json", Json),
     // Tools that only read.
     ("cmd/ipmitool.*/stdout", Text),
     ("cmd/ipmitool.*/stderr", Text),
@@ -273,6 +275,8 @@ mod tests {
         check("proc/device-tree/model", Ok(DeviceTree));
         check("cmd/smartctl.auto.sda/stdout", Ok(Json));
         check("cmd/smartctl.auto.sda/stderr", Ok(Text));
+        check("ioctl/sda/ata-identify.json", Ok(Json));
+        check("ioctl/nvme0/nvme-smart.json.unreadable", Ok(Json));
         check("cmd/smartctl.auto.sda.unreadable", Ok(Json));
         check("dev/kmsg.unreadable", Ok(Json));
         check("state/recorder.jsonl", Ok(JsonLines));

@@ -1,4 +1,5 @@
-//! The parent's side of the file readers: a few children, one request at a time each, reused while they behave.
+//! The parent's side of the readers of files and devices: a few children, one request at a time each, reused while
+//! they behave.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,12 @@ use tokio::time::timeout;
 use super::Shared;
 use super::gate::Kind;
 use super::leash::{Leash, Manner};
-use super::protocol::{Ask, Head, MAX_MANNER_BYTES, Op, RESPONSE_HEAD_BYTES, locked_text, split_manner};
+use super::protocol::{
+    Ask, Head, MAX_MANNER_BYTES, Op, Question, RESPONSE_HEAD_BYTES, locked_text, split_manner,
+};
+use crate::command::DeviceNode;
+use crate::direct::DeviceQuery;
+use crate::direct::answer::MAX_ANSWER_BYTES;
 use crate::source::{Failure, Fetched};
 
 /// The readers that wait for work.
@@ -27,7 +33,7 @@ struct Reader {
 }
 
 impl Pool {
-    /// Asks one reader for one thing, and comes back by the deadline whatever happens to the reader.
+    /// Asks one reader for a file, a listing or a link.
     pub(super) async fn ask(
         &self,
         shared: &Arc<Shared>,
@@ -63,8 +69,35 @@ impl Pool {
         text: Vec<u8>,
         limit_bytes: u64,
     ) -> Result<Fetched, Failure> {
-        let _pass = shared.gate.enter(Kind::File, path).await?;
         let ask = Ask { op, limit_bytes, text };
+        self.exchange(shared, Kind::File, path, &ask, shared.options.read_deadline).await
+    }
+
+    /// Asks one reader to ask a device. For the gate this is a command on that device.
+    pub(super) async fn ask_device(
+        &self,
+        shared: &Arc<Shared>,
+        device: &DeviceNode,
+        query: DeviceQuery,
+    ) -> Result<Fetched, Failure> {
+        let path = shared.options.place(device.path()).into_os_string();
+        let text = Question { query, path }.encode();
+        let ask = Ask { op: Op::Device, limit_bytes: MAX_ANSWER_BYTES, text };
+        let deadline = shared.options.device_deadline;
+        self.exchange(shared, Kind::Command, device.path(), &ask, deadline).await
+    }
+
+    /// Comes back by the deadline whatever happens to the reader.
+    async fn exchange(
+        &self,
+        shared: &Arc<Shared>,
+        kind: Kind,
+        path: &str,
+        ask: &Ask,
+        deadline: Duration,
+    ) -> Result<Fetched, Failure> {
+        let _pass = shared.gate.enter(kind, path).await?;
+        let limit_bytes = ask.limit_bytes;
         let frame = ask.encode().map_err(|error| Failure::Io { why: format!("{path}: {error}") })?;
         loop {
             let reused = self.idle().pop();
@@ -74,7 +107,6 @@ impl Pool {
                 None => Reader::start(shared)?,
             };
             path.clone_into(&mut reader.leash.target);
-            let deadline = shared.options.read_deadline;
             match timeout(deadline, reader.exchange(&frame, limit_bytes)).await {
                 Ok(Ok(answer)) => {
                     self.idle().push(reader);

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use crate::direct::DeviceQuery;
 use crate::source::{Failure, Manner};
 
 /// First bytes of every message: catches a wrong program behind the pipe.
@@ -44,12 +45,14 @@ pub(super) enum Op {
     Space,
     /// Take the rows of hardware events out of a database.
     EventRows,
+    /// Ask a device; the text is [`Question`].
+    Device,
     /// Become a command; the reader answers nothing and is no reader any more.
     Become,
 }
 
 impl Op {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Read,
         Self::List,
         Self::Link,
@@ -58,6 +61,7 @@ impl Op {
         Self::End,
         Self::EventRows,
         Self::ReadLocked,
+        Self::Device,
     ];
 
     fn byte(self) -> u8 {
@@ -70,6 +74,7 @@ impl Op {
             Self::End => 6,
             Self::EventRows => 7,
             Self::ReadLocked => 8,
+            Self::Device => 9,
         }
     }
 }
@@ -81,7 +86,7 @@ pub(super) struct Ask {
     pub(super) op: Op,
     /// Most bytes of the answer.
     pub(super) limit_bytes: u64,
-    /// A path, or [`Launch`].
+    /// A path, [`Question`] or [`Launch`].
     pub(super) text: Vec<u8>,
 }
 
@@ -188,6 +193,29 @@ pub(super) fn split_manner(bytes: &mut Vec<u8>) -> Option<Manner> {
     serde_json::from_slice(&line).ok()
 }
 
+/// A question to a device. It travels by its name: whatever else arrives is no question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    /// What is asked.
+    pub(super) query: DeviceQuery,
+    /// The node's path.
+    pub(super) path: OsString,
+}
+
+impl Question {
+    /// The name, a zero byte, the path.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [self.query.slug().as_bytes(), b"\0", self.path.as_bytes()].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let at = bytes.iter().position(|byte| *byte == 0)?;
+        let (slug, path) = bytes.split_at_checked(at)?;
+        let query = DeviceQuery::of_slug(std::str::from_utf8(slug).ok()?)?;
+        Some(Self { query, path: OsString::from_vec(path.get(1..)?.to_vec()) })
+    }
+}
+
 /// A command to become: where its program may be, and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Launch {
@@ -237,6 +265,7 @@ mod tests {
         check(Op::Link, 1, b"");
         check(Op::Space, 1, b"/mnt");
         check(Op::Become, 7, &[0; 100]);
+        check(Op::Device, 7, b"ata-identify\0/dev/sda");
         assert_eq!(Ask::decode(&mut &b""[..]).expect("the end"), None);
         assert!(Ask { op: Op::Read, limit_bytes: 0, text: vec![0; MAX_REQUEST_BYTES + 1] }.encode().is_err());
     }
@@ -290,6 +319,17 @@ mod tests {
         let head = bytes.first_chunk().expect("a head");
         assert_eq!(Head::decode(head, 5).expect("fits"), Head { ok: true, truncated: true, length: 5 });
         assert!(Head::decode(head, 4).is_err());
+    }
+
+    #[test]
+    fn a_question_comes_back_as_it_was_sent() {
+        for query in DeviceQuery::all() {
+            let question = Question { query, path: "/dev/sda".into() };
+            assert_eq!(Question::decode(&question.encode()), Some(question));
+        }
+        for odd in [&b""[..], b"ata-identify", b"ata-security-erase\0/dev/sda", b"\xff\0/dev/sda"] {
+            assert_eq!(Question::decode(odd), None);
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The reader child: does what may hang, and nothing else, until its standard input closes.
 //!
-//! It opens plain files (on disks, in `/proc`, in `/sys`) for reading and never a device, pipe or socket: a file is
-//! looked at through a handle that opens nothing (`O_PATH`) before it is opened, because opening a device can start it.
+//! It opens plain files (on disks, in `/proc`, in `/sys`) for reading and never a pipe or socket, and a device only to
+//! ask it one of the questions of [`crate::direct`] (see [`super::ioctl`]): a file is looked at through a handle that
+//! opens nothing (`O_PATH`) before it is opened, because opening a device can start it.
 //! A path below `/tmp`, where any user of the NAS may write, must not lead out of it. A file whose writer holds a lock
 //! while it writes is read under the same lock, shared, which writes nothing and is given back at once.
 
@@ -18,11 +19,11 @@ use rustix::fs::{FlockOperation, Mode, OFlags, StatVfsMountFlags, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Signal, set_parent_process_death_signal};
 
-use super::event_rows;
 use super::leash::ENVIRONMENT;
 use super::protocol::{
-    Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, locked_paths, respond, with_manner,
+    Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, Question, locked_paths, respond, with_manner,
 };
+use super::{event_rows, ioctl};
 use crate::source::{Failure, MAX_EVENT_LOG_BYTES, Manner};
 
 /// Folder in which everybody may make links.
@@ -54,6 +55,10 @@ pub fn reader_main() -> ! {
             Ok(None) => exit(0),
             Err(_) => exit(BROKEN),
             Ok(Some(Ask { op: Op::Become, text, .. })) => launch(&text),
+            Ok(Some(Ask { op: Op::Device, text, .. })) => match Question::decode(&text) {
+                Some(Question { query, path }) => ioctl::ask(Path::new(&path), query),
+                None => exit(BROKEN),
+            },
             Ok(Some(Ask { op, limit_bytes, text })) => {
                 let path = PathBuf::from(std::ffi::OsString::from_vec(text));
                 match op {
@@ -266,7 +271,7 @@ fn launch(text: &[u8]) -> ! {
 }
 
 /// What went wrong with a path, in the words of the door.
-fn failure(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::NotFound,
         io::ErrorKind::PermissionDenied => Failure::Denied { what: path.display().to_string() },

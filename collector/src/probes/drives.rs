@@ -16,6 +16,9 @@ mod slots;
 
 use std::collections::BTreeMap;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the chain of drives comes to it last"))]
+mod direct;
+
 use assay_bundle::Observed;
 use assay_bundle::facts::block::{BlockDevice, Transport};
 use assay_bundle::facts::drive::{DepartedDrive, Drive, Medium, Protocol};
