@@ -5,7 +5,7 @@ use assay_bundle::facts::drive::{AtaAttribute, Drive, SelfTest, SelfTestOutcome,
 use assay_bundle::units::Hours;
 use serde_json::Value;
 
-use super::json::{Json, number, small, words};
+use super::json::{Json, find, number, small, words};
 use super::{ata_logs, decode};
 
 pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
@@ -24,7 +24,7 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
 
 /// A row without an id is not a row; `value`, `worst` and `thresh` may each be missing.
 fn attribute(row: &Value, model: &str) -> Option<AtaAttribute> {
-    let when_failed = match row.pointer("/when_failed").and_then(Value::as_str) {
+    let when_failed = match find(row, "/when_failed").and_then(Value::as_str) {
         Some("now") => WhenFailed::Now,
         Some("past") => WhenFailed::Past,
         _ => WhenFailed::Never,
@@ -36,7 +36,7 @@ fn attribute(row: &Value, model: &str) -> Option<AtaAttribute> {
         value: small(row, "/value"),
         worst: small(row, "/worst"),
         threshold: small(row, "/thresh"),
-        prefailure: row.pointer("/flags/prefailure").and_then(Value::as_bool).unwrap_or(false),
+        prefailure: find(row, "/flags/prefailure").and_then(Value::as_bool).unwrap_or(false),
         when_failed,
         decoded: decode::decoded(id, &name, model, raw, &raw_text),
         name,
@@ -66,7 +66,7 @@ fn self_tests(json: &Json<'_>, command_failed: bool) -> Observed<Vec<SelfTest>> 
         };
     };
     // An empty log has a count of 0 and no table.
-    let rows = log.pointer("/table").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let rows = find(log, "/table").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut tests: Vec<SelfTest> = rows.iter().filter_map(logged).collect();
     // The test that runs now stands in the drive's status; its row in the log, where there is one, is the same test.
     // A row that says "in progress" while the status does not was ended by a loss of power.

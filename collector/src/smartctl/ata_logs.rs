@@ -6,7 +6,7 @@ use assay_bundle::facts::drive::{
 use assay_bundle::units::{Celsius, Hours, Percent};
 use serde_json::Value;
 
-use super::json::{Json, number, words};
+use super::json::{Json, find, number, words};
 
 /// Entries kept of the error log; drives hold 5 (summary) or 4 a sector of the extended one, most of them 24.
 const MOST_ERRORS: usize = 64;
@@ -49,7 +49,7 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
 }
 
 fn rows(log: &Value) -> &[Value] {
-    log.pointer("/table").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    find(log, "/table").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn error(row: &Value) -> Option<AtaError> {
@@ -89,7 +89,7 @@ fn phy_event(row: &Value) -> Option<PhyEvent> {
     Some(PhyEvent {
         id: u16::try_from(number(row, "/id")?).ok()?,
         value: number(row, "/value")?,
-        overflow: row.pointer("/overflow").and_then(Value::as_bool).unwrap_or(false),
+        overflow: find(row, "/overflow").and_then(Value::as_bool).unwrap_or(false),
     })
 }
 
@@ -99,14 +99,14 @@ fn statistics(pages: &[Value]) -> AtaStatistics {
     for page in pages {
         let Some(page_number) = number(page, "/number") else { continue };
         for row in rows(page) {
-            if row.pointer("/flags/valid").and_then(Value::as_bool) == Some(false) {
+            if find(row, "/flags/valid").and_then(Value::as_bool) == Some(false) {
                 continue;
             }
-            if row.pointer("/flags/monitored_condition_met").and_then(Value::as_bool) == Some(true) {
+            if find(row, "/flags/monitored_condition_met").and_then(Value::as_bool) == Some(true) {
                 found.conditions_met.push(words(row, "/name"));
             }
             let Some(offset) = number(row, "/offset") else { continue };
-            statistic(&mut found, page_number, offset, row.pointer("/value"));
+            statistic(&mut found, page_number, offset, find(row, "/value"));
         }
     }
     found

@@ -32,7 +32,7 @@ impl<'a> Json<'a> {
 
     /// What stands at a JSON pointer; `null` counts as not there.
     pub(super) fn at(&self, pointer: &str) -> Option<&'a Value> {
-        self.root.pointer(pointer).filter(|value| !value.is_null())
+        find(self.root, pointer).filter(|value| !value.is_null())
     }
 
     pub(super) fn text(&self, pointer: &str) -> Option<&'a str> {
@@ -73,7 +73,7 @@ impl<'a> Json<'a> {
     /// drive failed or the text of a report does not say so.
     pub(super) fn missing<T>(&self, pointer: &str, log: &str, command_failed: bool) -> Observed<T> {
         if self.report {
-            return match self.root.pointer(pointer) {
+            return match find(self.root, pointer) {
                 Some(Value::Null) => Observed::Absent,
                 _ => Observed::unreadable(format!("{}: the report holds no {log}", self.place)),
             };
@@ -106,6 +106,16 @@ impl<'a> Json<'a> {
     }
 }
 
+/// What stands at `/a/b/0`. None of smartctl's keys holds the characters that a JSON pointer escapes, and undoing
+/// those is most of the time of `Value::pointer`.
+pub(super) fn find<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, key| match value {
+        Value::Object(object) => object.get(key),
+        Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
 /// A small number inside one element of an array.
 pub(super) fn small(value: &Value, pointer: &str) -> Option<u8> {
     number(value, pointer).and_then(|number| u8::try_from(number).ok())
@@ -113,10 +123,10 @@ pub(super) fn small(value: &Value, pointer: &str) -> Option<u8> {
 
 /// A number inside one element of an array.
 pub(super) fn number(value: &Value, pointer: &str) -> Option<u64> {
-    value.pointer(pointer)?.as_u64()
+    find(value, pointer)?.as_u64()
 }
 
 /// A text inside one element of an array; empty when it is not there.
 pub(super) fn words(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    find(value, pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

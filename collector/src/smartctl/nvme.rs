@@ -5,7 +5,7 @@ use assay_bundle::facts::drive::{Drive, NvmeHealth, NvmeMediaError, SelfTest, Se
 use assay_bundle::units::{Celsius, Hours, Percent};
 use serde_json::Value;
 
-use super::json::{Json, number, small, words};
+use super::json::{Json, find, number, small, words};
 
 const LOG: &str = "/nvme_smart_health_information_log";
 /// Status code type of media and data integrity errors (NVMe base specification, status field).
@@ -112,7 +112,7 @@ fn logged(row: &Value) -> Option<SelfTest> {
         5..=7 => SelfTestOutcome::Failed,
         _ => SelfTestOutcome::NotCompleted,
     };
-    let lba = row.pointer("/lba").and_then(|lba| lba.as_u64().or_else(|| lba.pointer("/value")?.as_u64()));
+    let lba = find(row, "/lba").and_then(|lba| lba.as_u64().or_else(|| find(lba, "/value")?.as_u64()));
     Some(SelfTest {
         kind: words(row, "/self_test_code/string"),
         outcome,

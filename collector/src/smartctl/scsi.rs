@@ -8,7 +8,7 @@ use assay_bundle::units::{Hours, Percent};
 use serde_json::Value;
 
 use super::ata_logs::MOST_DEFECTS;
-use super::json::{Json, number, small, words};
+use super::json::{Json, find, number, small, words};
 
 /// The results page holds at most 20 tests, newest first (SPC-4, 7.3.20).
 const MOST_SELF_TESTS: usize = 20;
@@ -125,7 +125,7 @@ fn logged(row: &Value) -> Option<SelfTest> {
     };
     let lba = ["/lba_first_failure/value", "/lba_first_failure"]
         .iter()
-        .find_map(|pointer| row.pointer(pointer).and_then(Value::as_u64));
+        .find_map(|pointer| find(row, pointer).and_then(Value::as_u64));
     Some(SelfTest {
         kind: words(row, "/code/string"),
         outcome,

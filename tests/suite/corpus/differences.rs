@@ -4,16 +4,16 @@ use serde_json::Value;
 
 /// One difference that was looked at. `ours` and `theirs` are JSON texts, or a pattern: `*` is any value and `#` any
 /// value that is not null. `file` is a file name, or `*`.
-pub struct Row {
-    pub file: &'static str,
-    pub field: &'static str,
-    pub ours: &'static str,
-    pub theirs: &'static str,
-    pub why: &'static str,
+pub(super) struct Row {
+    pub(super) file: &'static str,
+    pub(super) field: &'static str,
+    pub(super) ours: &'static str,
+    pub(super) theirs: &'static str,
+    pub(super) why: &'static str,
 }
 
 /// Compares, and holds every difference against the table.
-pub struct Comparison {
+pub(super) struct Comparison {
     table: &'static [Row],
     used: Vec<usize>,
     equal: usize,
@@ -21,11 +21,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    pub fn new(table: &'static [Row]) -> Self {
+    pub(super) fn new(table: &'static [Row]) -> Self {
         Self { table, used: vec![0; table.len()], equal: 0, unexplained: Vec::new() }
     }
 
-    pub fn field(&mut self, file: &str, field: &str, ours: impl Into<Value>, theirs: &Value) {
+    pub(super) fn field(&mut self, file: &str, field: &str, ours: impl Into<Value>, theirs: &Value) {
         let ours = ours.into();
         if &ours == theirs {
             self.equal += 1;
@@ -49,7 +49,7 @@ impl Comparison {
     }
 
     /// Fails on a difference that is not in the table, and on a row of the table that no longer differs.
-    pub fn finish(self, what: &str) {
+    pub(super) fn finish(self, what: &str) {
         println!(
             "{what}: {} values equal, {} explained differences",
             self.equal,
