@@ -129,7 +129,7 @@ const KEPT: [&str; 60] = [
     "Disk_Status",
 ];
 /// The same, within a bay.
-const KEPT_OF_BAY: [&str; 10] = [
+const KEPT_OF_BAY: [&str; 11] = [
     "Health",
     "io_health",
     "Capacity",
@@ -140,6 +140,7 @@ const KEPT_OF_BAY: [&str; 10] = [
     "Model",
     "Serial",
     "FirmVersion",
+    "hd_is_ssd",
 ];
 
 /// The page without anything that is not about hardware, and when it was answered (seconds since 1970): its raw form.
@@ -161,8 +162,7 @@ pub fn essentials(text: &str, answered_unix_s: i64) -> Result<String, &'static s
 fn write(element: &Element, out: &mut String) {
     // The number stands at the end (`sysfan1`) or within (`Power1Status`).
     let plain: String = element.name.chars().filter(|c| !c.is_ascii_digit()).collect();
-    let kept = |name: &&str| **name == *plain;
-    if !KEPT.iter().chain(&KEPT_OF_BAY).any(|name| kept(&name)) && element.name != "hd_is_ssd" {
+    if !KEPT.iter().chain(&KEPT_OF_BAY).any(|name| *name == plain) {
         return;
     }
     if element.children.is_empty() {

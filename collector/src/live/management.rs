@@ -130,11 +130,13 @@ mod tests {
 
     const HEALTH: &str = "<QDocRoot><authPassed>1</authPassed><hostname>cellar</hostname><sysHealth><status>good</status></sysHealth></QDocRoot>";
 
+    type Page = Result<Vec<u8>, String>;
+
     /// Answers with the first page that is left, and writes down what was asked.
     #[derive(Clone, Default)]
     struct Double {
         asked: Arc<Mutex<Vec<(u16, String)>>>,
-        answers: Arc<Mutex<Vec<Result<Vec<u8>, String>>>>,
+        answers: Arc<Mutex<Vec<Page>>>,
     }
 
     impl ManagementCaller for Double {

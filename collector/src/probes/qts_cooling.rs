@@ -331,7 +331,7 @@ fn field<'t>(fields: &[(&str, &'t str)], key: &str) -> Option<&'t str> {
 }
 
 /// The fields of a reading that succeeded.
-fn hal_answer<'t, T>(text: &'t str, index: u8) -> Result<Vec<(&'t str, &'t str)>, Word<T>> {
+fn hal_answer<T>(text: &str, index: u8) -> Result<Vec<(&str, &str)>, Word<T>> {
     let Some(fields) = hal_fields(text, index) else { return Err(Word::Strange) };
     match field(&fields, "ret").and_then(|ret| ret.parse::<i64>().ok()) {
         Some(0) => Ok(fields),

@@ -17,6 +17,9 @@ use crate::source::Request;
 const UTIL: &str = "/etc/hal_util.conf";
 const SETTING: &str = "/etc/config/hal_setting.conf";
 
+/// Reads the limits of one source, with its place.
+type Parse = fn(&str, &str) -> Vec<TemperatureLimit>;
+
 /// Reads every source; `management` was read before.
 pub(crate) async fn collect(
     door: &Door<'_>,
@@ -28,7 +31,7 @@ pub(crate) async fn collect(
     let mut all = Vec::new();
     let mut failed = None;
     let mut first = None;
-    let sources: [(&str, u64, fn(&str, &str) -> Vec<TemperatureLimit>); 3] = [
+    let sources: [(&str, u64, Parse); 3] = [
         (HAL_LOG, HAL_LOG_BYTES, |text, place| hal_log::parse(text, place).limits),
         (UTIL, ATTRIBUTE_BYTES, hal_log::util_limits),
         (SETTING, ATTRIBUTE_BYTES, hal_log::setting_limits),
