@@ -77,12 +77,17 @@ pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool) -> Dr
     let parsed = match tool {
         Tool::Json => by_smartctl(door, target, false).await,
         Tool::Text => by_smartctl(door, target, true).await,
-        Tool::Missing(why) => smartctl::nothing(why.clone()),
+        Tool::Missing(why) => return without_smartctl(why),
     };
     if let smartctl::Answer::NoSmart(why) | smartctl::Answer::Unreadable(why) = &parsed.answer {
         door.note(why);
     }
     parsed.drive
+}
+
+/// What a drive answers where smartctl is not installed. That it is not has been noted once, for all drives.
+fn without_smartctl(why: &str) -> Drive {
+    smartctl::nothing(why.to_owned()).drive
 }
 
 async fn by_smartctl(door: &Door<'_>, target: &Target<'_>, text: bool) -> ParsedDrive {
