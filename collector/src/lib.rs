@@ -25,12 +25,12 @@ pub mod judge;
 mod lines;
 #[cfg(feature = "live")]
 pub mod live;
+mod log_events;
+mod log_text;
 pub mod management_cgi;
 pub mod mdadm;
 pub mod mdstat;
 pub mod nut;
-mod log_events;
-mod log_text;
 mod own_cost;
 pub mod probes;
 pub mod recorded;

@@ -148,7 +148,8 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let blocks = step!(run, "block_devices", door => with(block_devices::collect(&door).await)).await;
         let drives = step!(run, "drives", door => drives::collect(&door, run, &blocks.0).await).await;
         let history = step!(run, "history", door => history::collect(&door, &drives.0.drives).await).await;
-        let inventory = step!(run, "inventory", door => inventory::collect(&door, &drives.0.drives).await).await;
+        let inventory =
+            step!(run, "inventory", door => inventory::collect(&door, &drives.0.drives).await).await;
         (blocks, drives, history, inventory)
     };
     let storage = async {
@@ -246,9 +247,37 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     };
     facts.inventory = inventory::compared(inventory.0, &facts);
     let mut steps = vec![
-        blocks.1, drives.1, history.1, inventory.1, boot_device.1, lvm.1, md.1, mounts.1, volumes.1, zfs.1,
-        management.1, power.1, limits.1, bmc.1, hwmon.1, cooling.1, zones.1, ups.1, event_log.1, kernel_log.1,
-        persisted_log.1, pstore.1, chassis.1, clock.1, dimms.1, edac.1, host.1, identity.1, network.1, rtc.1, stuck.1,
+        blocks.1,
+        drives.1,
+        history.1,
+        inventory.1,
+        boot_device.1,
+        lvm.1,
+        md.1,
+        mounts.1,
+        volumes.1,
+        zfs.1,
+        management.1,
+        power.1,
+        limits.1,
+        bmc.1,
+        hwmon.1,
+        cooling.1,
+        zones.1,
+        ups.1,
+        event_log.1,
+        kernel_log.1,
+        persisted_log.1,
+        pstore.1,
+        chassis.1,
+        clock.1,
+        dimms.1,
+        edac.1,
+        host.1,
+        identity.1,
+        network.1,
+        rtc.1,
+        stuck.1,
     ];
     steps.sort_by_key(|step| NAMES.iter().position(|name| *name == step.probe));
     (facts, steps)

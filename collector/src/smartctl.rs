@@ -10,7 +10,7 @@
 mod ata;
 mod ata_logs;
 mod common;
-mod decode;
+pub(crate) mod decode;
 mod json;
 mod nvme;
 #[cfg(test)]

@@ -148,6 +148,11 @@ pub enum Request {
     Nut,
     /// A page of QTS's management, through an administrator's session: XML ([`crate::management_cgi`]).
     ManagementCgi(CgiPage),
+    /// What the flight recorder kept of earlier runs, one JSON record a line, oldest first; damaged places are lines
+    /// of their own (see [`crate::ring`]).
+    Recorder,
+    /// What earlier runs remembered of the unit's parts, as JSON (see [`crate::inventory_memory`]).
+    Inventory,
 }
 
 /// The pages of QTS's management that are known to read only.
@@ -182,11 +187,6 @@ impl CgiPage {
             Self::DiskHealth => "disk/qsmart.cgi?func=all_hd_data",
         }
     }
-    /// What the flight recorder kept of earlier runs, one JSON record a line, oldest first; damaged places are lines
-    /// of their own (see [`crate::ring`]).
-    Recorder,
-    /// What earlier runs remembered of the unit's parts, as JSON (see [`crate::inventory_memory`]).
-    Inventory,
 }
 
 impl Request {

@@ -127,9 +127,9 @@ pub struct Drive {
     /// and above outside (expansion units).
     pub enclosure: Observed<u32>,
     /// Link speed that QTS's map has for the drive now.
-    pub link_speed: Observed<LinkSpeed>,
+    pub listed_link_speed: Observed<LinkSpeed>,
     /// Highest link speed that QTS's map has for the drive.
-    pub link_speed_max: Observed<LinkSpeed>,
+    pub listed_link_speed_max: Observed<LinkSpeed>,
     /// QTS's own judgement of the drive, from its SMART cache. Not the drive's answer: see `health_passed`.
     pub qts_health: Observed<QtsHealth>,
     /// What else QTS's SMART cache says of the drive, where no other reading holds it.

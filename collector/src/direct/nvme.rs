@@ -101,6 +101,13 @@ pub fn health(answer: &DeviceAnswer) -> Result<Health, String> {
         unsafe_shutdowns: counter(144),
         warning_temperature_minutes: le::<4>(data, 192).and_then(narrow),
         critical_temperature_minutes: le::<4>(data, 196).and_then(narrow),
+        data_units_read: counter(32),
+        data_units_written: counter(48),
+        host_reads: counter(64),
+        host_writes: counter(80),
+        controller_busy_minutes: counter(96),
+        temperature_sensors_c: sensors(data),
+        ..NvmeHealth::default()
     };
     Ok(Health {
         log,
@@ -108,6 +115,15 @@ pub fn health(answer: &DeviceAnswer) -> Result<Health, String> {
         power_on_hours: counter(128).and_then(narrow).map(Hours),
         power_cycles: counter(112).and_then(narrow),
     })
+}
+
+/// Sensors 1 to 8; those behind the last one that the drive has are left out.
+fn sensors(data: &[u8]) -> Vec<Option<Celsius>> {
+    let mut all: Vec<Option<Celsius>> = (0..8).map(|n| degrees(le::<2>(data, 200 + 2 * n))).collect();
+    while all.last().is_some_and(Option::is_none) {
+        all.pop();
+    }
+    all
 }
 
 /// Reads the self-test log, newest first; a test that runs now comes before.

@@ -9,6 +9,7 @@ use assay_bundle::units::{Celsius, Hours};
 
 use super::sense::Registers;
 use super::{DeviceAnswer, SECTOR_BYTES, SMART_PATTERN, le, names};
+use crate::smartctl::decode::decoded;
 
 /// Rows of the attribute and threshold tables, from byte 2 on.
 const ROWS: usize = 30;
@@ -74,9 +75,10 @@ fn attribute(
         threshold.is_some_and(|limit| limit != 0 && value.is_some_and(|value| value <= limit))
     };
     let raw = u64::try_from(le::<6>(row, 5)?).ok()?;
+    let name = names::of(id, medium);
     Some(AtaAttribute {
         id,
-        name: names::of(id, medium).to_owned(),
+        name: name.to_owned(),
         value,
         worst,
         threshold,
@@ -89,6 +91,7 @@ fn attribute(
             WhenFailed::Never
         },
         raw,
+        decoded: decoded(id, name, "", raw, &raw_text(id, raw)),
         raw_text: raw_text(id, raw),
     })
 }

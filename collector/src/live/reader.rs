@@ -21,7 +21,8 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::leash::ENVIRONMENT;
 use super::protocol::{
-    Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, Question, locked_paths, respond, with_manner,
+    Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, Question, locked_paths, respond,
+    with_manner,
 };
 use super::{event_rows, ioctl};
 use crate::source::{Failure, MAX_EVENT_LOG_BYTES, Manner};

@@ -18,7 +18,7 @@ const LOW_32: u64 = 0xffff_ffff;
 const LOW_16: u64 = 0xffff;
 
 /// The number that the raw value means: `name` and `text` as the drive database has them.
-pub(super) fn decoded(id: u8, name: &str, model: &str, raw: u64, text: &str) -> Option<u64> {
+pub(crate) fn decoded(id: u8, name: &str, model: &str, raw: u64, text: &str) -> Option<u64> {
     let text = text.trim();
     // Printed as hexadecimal: the drive database does not know what it means either.
     if text.starts_with("0x") {

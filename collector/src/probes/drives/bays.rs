@@ -205,8 +205,8 @@ pub(super) fn by_map(row: &MappedDrive) -> Drive {
         wwn: seen(row.wwn.as_deref().map(hex).map(|wwn| wwn.to_ascii_lowercase()), row),
         firmware: seen(row.firmware.clone(), row),
         capacity_bytes: seen(row.capacity, row),
-        link_speed: seen(row.link_speed, row),
-        link_speed_max: seen(row.link_speed_max, row),
+        listed_link_speed: seen(row.link_speed, row),
+        listed_link_speed_max: seen(row.link_speed_max, row),
         ..Drive::default()
     }
 }

@@ -226,6 +226,8 @@ fn attribute(row: &Row<'_>) -> AtaAttribute {
         prefailure: false,
         when_failed,
         raw: row.raw,
+        // Names are QTS's own, so what a packed number means is not known by them.
+        decoded: None,
         raw_text: row.raw.to_string(),
     }
 }

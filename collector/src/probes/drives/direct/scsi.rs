@@ -80,6 +80,7 @@ async fn with_pages(asked: &Asked<'_, '_>, drive: Drive, listed: &Observed<Vec<L
         ascq: exceptions.value().map(|exceptions| exceptions.ascq),
         grown_defects: defects.value().copied(),
         uncorrected_errors: uncorrected,
+        ..ScsiHealth::default()
     };
     let now = some(temperatures.clone().map(|(now, _)| now));
     Drive {
