@@ -333,3 +333,48 @@ fn cut_and_damaged_answers_say_nothing_else() {
         }
     }
 }
+
+/// Answers of emulated disks (QEMU 7.2: AHCI, USB storage, SCSI, NVMe) to a Debian kernel 6.1, through the two ioctls:
+/// one a line, the path below `raw/` and the JSON.
+const EMULATED: &str = include_str!("emulated.txt");
+
+#[test]
+fn emulated_disks() {
+    fn check(name: &str, transport: Transport) -> Drive {
+        let files = EMULATED.lines().filter_map(|line| {
+            let (path, json) = line.split_once(' ')?;
+            Some((path.to_owned(), json.as_bytes().to_vec()))
+        });
+        let node = DeviceNode::parse(name).expect("a known shape");
+        let source = RecordedSource::from_files(files.collect());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async { drive(&Door::new(&source), &node, transport).await })
+    }
+    let sata = check("sda", Transport::Sata);
+    let text = |reading: &Observed<String>| reading.value().cloned().unwrap_or_default();
+    assert_eq!((text(&sata.model), text(&sata.serial)), ("EXAMPLE HD4000".into(), "EXA0001".into()));
+    assert_eq!(text(&sata.wwn), "5000c50000003039");
+    assert_eq!(sata.rotation_rpm.value().map(|rpm| rpm.0), Some(5400));
+    assert_eq!(sata.capacity_bytes.value().map(|bytes| bytes.0), Some(64 * 1024 * 1024));
+    assert_eq!(
+        (sata.power_mode.value(), sata.health_passed.value()),
+        (Some(&PowerMode::Active), Some(&true))
+    );
+    assert_eq!(
+        (sata.temperature_c.value(), sata.power_on_hours.value()),
+        (Some(&Celsius(31)), Some(&Hours(1)))
+    );
+    assert_eq!(sata.ata_attributes.value().map(Vec::len), Some(7));
+    // This disk keeps the logs and does not announce them, so they are not asked for.
+    assert!(sata.ata_error_count.is_absent() && sata.self_tests.is_absent());
+    let usb = check("sdb", Transport::Usb);
+    assert!(usb.power_mode.why_not().is_some_and(|why| why.contains("not asked more")));
+    // A disk of a virtual machine has no log pages.
+    let scsi = check("sdc", Transport::Scsi);
+    assert_eq!((text(&scsi.model), text(&scsi.serial)), ("EXAMPLE SAS4000".into(), "EXS0001".into()));
+    assert!(scsi.health_passed.is_absent() && scsi.scsi.is_absent());
+    let nvme = check("nvme0", Transport::Nvme);
+    assert_eq!((text(&nvme.model), text(&nvme.serial)), ("QEMU NVMe Ctrl".into(), "EXN0001".into()));
+    assert_eq!((nvme.temperature_c.value(), nvme.health_passed.value()), (Some(&Celsius(50)), Some(&true)));
+    assert_eq!((nvme.power_on_hours.value(), nvme.self_tests.is_absent()), (Some(&Hours(0)), true));
+}
