@@ -20,6 +20,7 @@ mod join;
 mod lines;
 #[cfg(feature = "live")]
 pub mod live;
+pub mod lvm_table;
 pub mod mdadm;
 pub mod mdstat;
 mod own_cost;
