@@ -96,6 +96,10 @@ pub struct Facts {
     pub boot_device: Observed<boot_device::BootDevice>,
     /// Mapped devices: LVM, caches, thin pools.
     pub dm_devices: Observed<Vec<lvm::DmDevice>>,
+    /// Logical volumes, from a report that somebody pasted.
+    pub logical_volumes: Observed<Vec<lvm::LogicalVolume>>,
+    /// Physical volumes of LVM, from a report that somebody pasted.
+    pub physical_volumes: Observed<Vec<lvm::PhysicalVolume>>,
     /// Mounted file systems with disks behind them.
     pub mounts: Observed<Vec<mounts::Mount>>,
     /// Volumes as QTS lists them.

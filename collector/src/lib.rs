@@ -28,6 +28,7 @@ pub mod live;
 mod log_events;
 mod log_text;
 pub mod management_cgi;
+pub mod lvm_table;
 pub mod mdadm;
 pub mod mdstat;
 pub mod nut;

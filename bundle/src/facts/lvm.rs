@@ -1,4 +1,5 @@
-//! Device mapper: what LVM, caches and thin pools are to the kernel (`dmsetup status`, `/sys/block/dm-*`).
+//! Device mapper: what LVM, caches and thin pools are to the kernel (`dmsetup status`, `/sys/block/dm-*`); and what
+//! `lvs` and `pvs` say of LVM itself in a report that somebody pasted.
 
 use serde::{Deserialize, Serialize};
 
@@ -113,4 +114,61 @@ pub struct DmRaid {
     pub devices: String,
     /// What runs: `idle`, `resync`, `recover`, `check`.
     pub action: Option<String>,
+}
+
+/// What `lvs` says of a volume's health (the ninth sign of `Attr`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LvHealth {
+    /// `-`.
+    Fine,
+    /// `p`: some of its disks are missing.
+    Partial,
+    /// `r`: a disk had an error and came back.
+    RefreshNeeded,
+    /// `m`: a check found copies that differ.
+    Mismatches,
+    /// `F`: a thin pool that failed.
+    Failed,
+    /// `D`: a thin pool without room for data.
+    OutOfDataSpace,
+    /// `M`: a thin pool whose metadata is read-only.
+    MetadataReadOnly,
+    /// Another sign.
+    #[default]
+    Other,
+}
+
+/// One logical volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogicalVolume {
+    /// Name: `lv1`.
+    pub name: String,
+    /// Its volume group: `vg1`.
+    pub group: String,
+    /// `Attr` as printed: `Vwi-aotz--`.
+    pub attributes: String,
+    /// Whether it may only be read (`r` or `R` in the second place).
+    pub read_only: bool,
+    /// Health; `None` in old releases, which do not tell.
+    pub health: Option<LvHealth>,
+    /// Data in use, in percent times 100, 0 to 10,000. Thin volumes, pools and snapshots have it.
+    pub data_hundredths_of_percent: Option<u32>,
+    /// Metadata in use, in percent times 100, 0 to 10,000. Pools have it.
+    pub metadata_hundredths_of_percent: Option<u32>,
+}
+
+/// One physical volume of LVM.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PhysicalVolume {
+    /// Kernel node below `/dev`; `None` when LVM misses the device.
+    pub device: Option<String>,
+    /// Its volume group, where it is in one.
+    pub group: Option<String>,
+    /// Whether LVM misses it: `unknown device`, or `m` in the third place of `Attr`.
+    pub missing: bool,
+    /// `Attr` as printed: `a-m`.
+    pub attributes: String,
 }

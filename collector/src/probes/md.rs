@@ -113,8 +113,12 @@ async fn array(door: &Door<'_>, name: &str, by_text: Option<MdArray>) -> Option<
         missing: door.number(&file("degraded")).await.or(|| text.missing),
         members,
         sync_action: sync_action.map(|action| action_name(&action).to_owned()).or(|| text.sync_action),
-        sync_hundredths_of_percent: inside(&completed, Progress::hundredths)
-            .or(|| text.sync_hundredths_of_percent),
+        // Where sysfs tells, it tells of now; the text may be of a moment before.
+        sync_hundredths_of_percent: if completed.is_seen() {
+            inside(&completed, Progress::hundredths)
+        } else {
+            inside(&completed, Progress::hundredths).or(|| text.sync_hundredths_of_percent)
+        },
         sync_waits: completed.map(|done| done == Progress::Waits).or(|| text.sync_waits),
         last_sync_action: door
             .text(&file("last_sync_action"))

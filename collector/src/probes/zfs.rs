@@ -35,10 +35,10 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<ZfsPool>> {
     let text = fetched.text();
     let mut pools = zpool::parse(&text, &fetched.place);
     if pools.is_empty() {
-        return match text.contains(NO_POOLS) || String::from_utf8_lossy(&fetched.stderr).contains(NO_POOLS) {
-            true => Observed::Absent,
-            false => door.noted(Observed::unreadable(format!("{}: it describes no pool", fetched.place))),
-        };
+        if text.contains(NO_POOLS) || String::from_utf8_lossy(&fetched.stderr).contains(NO_POOLS) {
+            return Observed::Absent;
+        }
+        return door.noted(Observed::unreadable(format!("{}: it describes no pool", fetched.place)));
     }
     let named_by = door.text(PLATFORM_CONF).await;
     for pool in &mut pools {
