@@ -16,7 +16,6 @@ mod slots;
 
 use std::collections::BTreeMap;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the chain of drives comes to it last"))]
 mod direct;
 
 use assay_bundle::Observed;
@@ -62,8 +61,10 @@ pub(crate) async fn collect(
     let (bays, departed) = Bays::collect(door).await;
     let listed = blocks.value().map(Vec::as_slice).unwrap_or_default();
     let targets = targets(door, &bays, listed).await;
-    let (answers, caches, qcli) =
-        tokio::join!(answers(door, run, &bays, &targets), cache::collect(door), bays.hints_of_qcli(door));
+    // What is cached needs no question to a drive.
+    let caches = cache::collect(door).await;
+    let (answers, qcli) =
+        tokio::join!(answers(door, run, &bays, &caches, &targets), bays.hints_of_qcli(door));
     let known = Known { bays: bays.with_hints(qcli), caches };
     let mut found = Vec::new();
     let mut all = Vec::new();
@@ -89,7 +90,13 @@ pub(crate) async fn collect(
 }
 
 /// What each drive answers and what sysfs says of it.
-async fn answers(door: &Door<'_>, run: Run<'_>, bays: &Bays, targets: &[Target<'_>]) -> Vec<(Drive, Drive)> {
+async fn answers(
+    door: &Door<'_>,
+    run: Run<'_>,
+    bays: &Bays,
+    caches: &BTreeMap<(u32, u32), Drive>,
+    targets: &[Target<'_>],
+) -> Vec<(Drive, Drive)> {
     if targets.is_empty() {
         return Vec::new();
     }
@@ -97,10 +104,12 @@ async fn answers(door: &Door<'_>, run: Run<'_>, bays: &Bays, targets: &[Target<'
     let slots = &Slots::new(targets.iter().map(|target| target.path.as_str()));
     let asked = targets.iter().map(|target| async move {
         let system = by_system(door, target).await;
-        let label = label(&bays.find(&system, target.block, target.transport).bay, target.node.name());
+        let bay = bays.find(&system, target.block, target.transport).bay;
+        let is_cached = bay.value().is_some_and(|bay| caches.contains_key(bay));
+        let label = label(&bay, target.node.name());
         let _slots = slots.enter(&target.path).await;
         run.say("drives", ProgressState::Started, Some(label.clone()));
-        let answer = order::ask(door, target, tool).await;
+        let answer = order::ask(door, target, tool, is_cached).await;
         run.say("drives", ProgressState::Finished, Some(label));
         (answer, system)
     });

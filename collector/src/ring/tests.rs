@@ -25,6 +25,7 @@ fn drive(serial: &str, pending: u64, temperature: i16) -> Drive {
         when_failed: WhenFailed::Never,
         raw: pending,
         raw_text: pending.to_string(),
+        decoded: None,
     };
     Drive {
         device: "sda".into(),

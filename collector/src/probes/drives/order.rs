@@ -5,12 +5,13 @@
 //! of device types; the next is tried when an answer is poor, and the richest answer counts, whatever the exit status
 //! was. A sleeping drive is not woken (`-n standby`), and nothing else is sent to it. A drive that hangs is asked
 //! once. The volume of a TR enclosure is not asked at all: what would reach the drives behind it writes to a sector.
-//! What QTS has cached fills up afterwards whatever is missing (`super::cache`).
+//! What QTS has cached fills up afterwards whatever is missing (`super::cache`). Where smartctl cannot be used and QTS
+//! has cached nothing either, the drive is asked by our own read-only commands (`super::direct`).
 
 use assay_bundle::facts::block::Transport;
 use assay_bundle::facts::drive::Drive;
 
-use super::Target;
+use super::{Target, direct};
 use crate::command::{Command, SmartctlKind};
 use crate::door::{Door, Missing};
 use crate::smartctl::{self, ParsedDrive};
@@ -69,7 +70,7 @@ fn kinds(target: &Target<'_>) -> &'static [SmartctlKind] {
 }
 
 /// Asks one drive.
-pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool) -> Drive {
+pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool, is_cached: bool) -> Drive {
     if target.is_tr_volume {
         door.note(TR_VOLUME);
         return smartctl::nothing(TR_VOLUME.to_owned()).drive;
@@ -77,17 +78,14 @@ pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool) -> Dr
     let parsed = match tool {
         Tool::Json => by_smartctl(door, target, false).await,
         Tool::Text => by_smartctl(door, target, true).await,
-        Tool::Missing(why) => return without_smartctl(why),
+        // That smartctl is not here has been noted once, for all drives.
+        Tool::Missing(why) if is_cached => return smartctl::nothing(why.to_owned()).drive,
+        Tool::Missing(_) => return direct::drive(door, &target.node, target.transport).await,
     };
     if let smartctl::Answer::NoSmart(why) | smartctl::Answer::Unreadable(why) = &parsed.answer {
         door.note(why);
     }
     parsed.drive
-}
-
-/// What a drive answers where smartctl is not installed. That it is not has been noted once, for all drives.
-fn without_smartctl(why: &str) -> Drive {
-    smartctl::nothing(why.to_owned()).drive
 }
 
 async fn by_smartctl(door: &Door<'_>, target: &Target<'_>, text: bool) -> ParsedDrive {
