@@ -117,36 +117,39 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let drives = step!(run, "drives", door => with(drives::collect(&door, run, &blocks.0).await)).await;
         (blocks, drives)
     };
+    // One after the other: they read one folder, and when its volume hangs, one stuck reader is enough.
+    let logs = async {
+        let kept = step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)).await;
+        let words = step!(run, "pstore", door => with(pstore::collect(&door).await)).await;
+        let events = step!(run, "event_log", door => with(event_log::collect(&door).await)).await;
+        (kept, words, events)
+    };
     let (
         (blocks, drives),
+        (persisted_log, pstore, event_log),
         clock,
         dimms,
         edac,
-        event_log,
         host,
         hwmon,
         identity,
         kernel_log,
         md,
         network,
-        persisted_log,
-        pstore,
         rtc,
         stuck,
     ) = tokio::join!(
         disks,
+        logs,
         step!(run, "clock", door => clock::collect(&door).await),
         step!(run, "dimms", door => with(dimms::collect(&door).await)),
         step!(run, "edac", door => with(edac::collect(&door).await)),
-        step!(run, "event_log", door => with(event_log::collect(&door).await)),
         step!(run, "host", door => host::collect(&door).await),
         step!(run, "hwmon", door => hwmon::collect(&door).await),
         step!(run, "identity", door => identity::collect(&door).await),
         step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
         step!(run, "md", door => with(md::collect(&door).await)),
         step!(run, "network", door => with(network::collect(&door).await)),
-        step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)),
-        step!(run, "pstore", door => with(pstore::collect(&door).await)),
         step!(run, "rtc", door => rtc::collect(&door).await),
         step!(run, "stuck", door => with(stuck::collect(&door).await)),
     );
