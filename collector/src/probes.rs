@@ -44,6 +44,7 @@ use assay_bundle::steps::{Step, StepStatus};
 use assay_bundle::units::{Bytes, Milliseconds};
 
 use crate::door::Door;
+use crate::remember::any_asleep;
 use crate::source::Source;
 use crate::{Progress, ProgressState};
 
@@ -140,9 +141,13 @@ macro_rules! step {
     };
 }
 
+/// Why the logs that the system keeps are not read: they lie on a mirror of all data drives.
+const MIRROR_ASLEEP: &str =
+    "not read: a drive sleeps, and reading what lies on the mirror of all drives may wake it";
+
 /// Runs every probe at the same time on the current task, in families. The drives wait for the list of block devices;
-/// what was remembered waits for the drives, because it is left alone while they sleep; power and limits wait for the
-/// pages of QTS's management.
+/// what was remembered and what the system keeps on their mirror waits for the drives, because it is left alone while
+/// they sleep; power and limits wait for the pages of QTS's management.
 pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
     let disks = async {
         let blocks = step!(run, "block_devices", door => with(block_devices::collect(&door).await)).await;
@@ -150,7 +155,20 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
         let history = step!(run, "history", door => history::collect(&door, &drives.0.drives).await).await;
         let inventory =
             step!(run, "inventory", door => inventory::collect(&door, &drives.0.drives).await).await;
-        (blocks, drives, history, inventory)
+        // One after the other: they read one folder, and when its volume hangs, one stuck reader is enough.
+        let sleeps = any_asleep(&drives.0.drives);
+        let persisted = step!(run, "persisted_log", door => with(match sleeps {
+            true => door.noted(Observed::unreadable(MIRROR_ASLEEP)),
+            false => persisted_log::collect(&door).await,
+        }))
+        .await;
+        let dumps = step!(run, "pstore", door => with(pstore::collect(&door, !sleeps).await)).await;
+        let events = step!(run, "event_log", door => with(match sleeps {
+            true => door.noted(Observed::unreadable(MIRROR_ASLEEP)),
+            false => event_log::collect(&door).await,
+        }))
+        .await;
+        (blocks, drives, history, inventory, (persisted, dumps, events))
     };
     let storage = async {
         tokio::join!(
@@ -179,14 +197,6 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
             step!(run, "ups", door => with(ups::collect(&door).await)),
         )
     };
-    let logs = async {
-        tokio::join!(
-            step!(run, "event_log", door => with(event_log::collect(&door).await)),
-            step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
-            step!(run, "persisted_log", door => with(persisted_log::collect(&door).await)),
-            step!(run, "pstore", door => with(pstore::collect(&door).await)),
-        )
-    };
     let machine = async {
         tokio::join!(
             step!(run, "chassis", door => chassis::collect(&door).await),
@@ -195,19 +205,18 @@ pub(crate) async fn run_all(run: Run<'_>) -> (Facts, Vec<Step>) {
             step!(run, "edac", door => with(edac::collect(&door).await)),
             step!(run, "host", door => host::collect(&door).await),
             step!(run, "identity", door => identity::collect(&door).await),
+            step!(run, "kernel_log", door => with(kernel_log::collect(&door).await)),
             step!(run, "network", door => with(network::collect(&door).await)),
             step!(run, "rtc", door => rtc::collect(&door).await),
             step!(run, "stuck", door => with(stuck::collect(&door).await)),
         )
     };
-    let (disks, storage, power, cooling, logs, machine) =
-        tokio::join!(disks, storage, power, cooling, logs, machine);
-    let (blocks, drives, history, inventory) = disks;
+    let (disks, storage, power, cooling, machine) = tokio::join!(disks, storage, power, cooling, machine);
+    let (blocks, drives, history, inventory, (persisted_log, pstore, event_log)) = disks;
     let (boot_device, lvm, md, mounts, volumes, zfs) = storage;
     let (management, power, limits) = power;
     let (bmc, hwmon, cooling, zones, ups) = cooling;
-    let (event_log, kernel_log, persisted_log, pstore) = logs;
-    let (chassis, clock, dimms, edac, host, identity, network, rtc, stuck) = machine;
+    let (chassis, clock, dimms, edac, host, identity, kernel_log, network, rtc, stuck) = machine;
 
     let sensors = cooling.0.beside(hwmon.0);
     let temperatures = qts_cooling::together(sensors.temperatures, zones.0);

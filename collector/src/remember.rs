@@ -72,11 +72,21 @@ fn kept<'c>(collection: &'c Collection, request: &Request) -> Result<(Option<&'c
 
 /// Whether the unit has hard drives and each of them was found asleep.
 pub(crate) fn all_asleep(drives: &Observed<Vec<Drive>>) -> bool {
-    let is_disk = |drive: &&Drive| drive.medium.value() == Some(&Medium::Hdd);
-    let sleeps =
-        |drive: &Drive| matches!(drive.power_mode.value(), Some(PowerMode::Standby | PowerMode::Sleep));
-    let mut disks = drives.value().into_iter().flatten().filter(is_disk).peekable();
+    let mut disks = disks(drives).peekable();
     disks.peek().is_some() && disks.all(sleeps)
+}
+
+/// Whether a disk sleeps: a read from a mirror that it belongs to may wake it.
+pub(crate) fn any_asleep(drives: &Observed<Vec<Drive>>) -> bool {
+    disks(drives).any(sleeps)
+}
+
+fn disks(drives: &Observed<Vec<Drive>>) -> impl Iterator<Item = &Drive> {
+    drives.value().into_iter().flatten().filter(|drive| drive.medium.value() == Some(&Medium::Hdd))
+}
+
+fn sleeps(drive: &Drive) -> bool {
+    matches!(drive.power_mode.value(), Some(PowerMode::Standby | PowerMode::Sleep))
 }
 
 #[cfg(test)]

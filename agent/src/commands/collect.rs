@@ -157,8 +157,13 @@ fn recorded(args: &Args, folder: &Path, context: &Context) -> anyhow::Result<u8>
     };
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
-    let work =
-        pipeline::examine(source.as_ref(), &options, &pseudonyms, settings.config.warranty_invoice_date);
+    let work = pipeline::examine(
+        source.as_ref(),
+        &options,
+        &pseudonyms,
+        settings.config.warranty_invoice_date,
+        None,
+    );
     let run = runtime::block_on(work)?;
     line.clear();
     let raw = run

@@ -278,7 +278,7 @@ mod tests {
             head.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
             assert!(Head::decode(&head, 100).is_err(), "{bytes:?}");
         }
-        check(b"ASY1\x09\0\0\0\0\0\0\0\0\0\0\0\0");
+        check(b"ASY1\x63\0\0\0\0\0\0\0\0\0\0\0\0");
         check(b"ASY2\x01\0\0\0\0\0\0\0\0\0\0\0\0");
         check(b"ASY1\x01\x02\0\0\0\0\0\0\0\xff\xff\xff\xff");
         check(b"ASY1\0\0\xff\xff\xff\xff\xff\xff\xff\xff");

@@ -22,8 +22,8 @@ const MOST_DUMPS: usize = 16;
 /// Lines at the end in which a shutdown is looked for.
 const LAST_LINES: usize = 60;
 
-/// Reads the dumps.
-pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<Dump>> {
+/// Reads the dumps; the copies that QTS makes of them only where `copies` says so, because they lie on disks.
+pub(crate) async fn collect(door: &Door<'_>, copies: bool) -> Observed<Vec<Dump>> {
     let mut dumps = Vec::new();
     let listed = door.names(PSTORE).await;
     for name in listed.iter().flatten().take(MOST_DUMPS) {
@@ -31,7 +31,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<Dump>> {
             dumps.push(parse(&fetched.bytes, fetched.truncated, name, &fetched.place, false));
         }
     }
-    let copies = door.names(COPIES).await.unwrap_or_default();
+    let copies = if copies { door.names(COPIES).await.unwrap_or_default() } else { Vec::new() };
     for copy in copies.iter().filter(|name| name.starts_with(COPY)).take(MOST_DUMPS) {
         let path = format!("{COPIES}/{copy}");
         let inside = door.names(&path).await.unwrap_or_default();
@@ -106,7 +106,7 @@ mod tests {
                 ("mnt/HDA_ROOT/.logs/pstore_2/console-ramoops-0", "[ 6.0] x\n"),
                 ("mnt/HDA_ROOT/.logs/kmsg", "x"),
             ],
-            async |door| collect(door).await,
+            async |door| collect(door, true).await,
         );
         let dumps = found.value().expect("dumps");
         let short: Vec<_> =
@@ -119,8 +119,8 @@ mod tests {
                 ("pstore_2/console-ramoops-0", true, false, Some(6_000_000), 0),
             ]
         );
-        assert!(run(&[], async |door| collect(door).await).is_absent());
-        let empty = run(&[("sys/fs/pstore/.list", "")], async |door| collect(door).await);
+        assert!(run(&[], async |door| collect(door, true).await).is_absent());
+        let empty = run(&[("sys/fs/pstore/.list", "")], async |door| collect(door, true).await);
         assert_eq!(empty.value().map(Vec::len), Some(0));
     }
 
