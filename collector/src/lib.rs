@@ -61,7 +61,7 @@ use recording::Recording;
 use source::Source;
 
 /// Version of the parsers, in every manifest. It changes whenever the same raw forms give other facts.
-pub const PARSER_SET: u32 = 1;
+pub const PARSER_SET: u32 = 2;
 
 /// How to collect.
 #[derive(Clone)]
