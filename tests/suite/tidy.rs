@@ -139,8 +139,8 @@ fn unsafe_code_is_in_one_function() {
         let relative = path.strip_prefix(root()).expect("below the root").display().to_string();
         let code = text.lines().map(|line| line.split("//").next().unwrap_or(line));
         let lines: Vec<_> = code.filter(|line| word(line, "unsafe") || word(line, "unsafe_code")).collect();
-        // The strings of this test.
-        if relative == "tests/suite/tidy.rs" || lines.is_empty() {
+        // Nothing of the tests ships, and their strings name what they look for.
+        if relative.starts_with("tests/") || lines.is_empty() {
             continue;
         }
         let lifted = lines.iter().filter(|line| word(line, "unsafe_code")).count();
