@@ -18,6 +18,10 @@ const VIRTUAL: u64 = 0x40_0000;
 /// Slowest rotation that is a speed; smaller numbers are codes (ACS-4, word 217).
 const SLOWEST_RPM: u64 = 1025;
 
+/// Vendors that are in no drive's own name: the transport's, and makers whose drives print the bare model (`ST4000…`,
+/// `CT1000…`).
+const SILENT_VENDORS: [&str; 3] = ["ATA", "Seagate", "Crucial"];
+
 /// One drive of a map. Every field but the enclosure may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -45,11 +49,13 @@ pub(crate) struct MappedDrive {
 }
 
 impl MappedDrive {
-    /// The model as drives print it themselves: with the vendor, once.
+    /// The model as drives print it themselves: with the vendor, once, where its drives print it. A model that differs
+    /// from the drive's own would look like a drive that changed its name.
     pub(crate) fn full_model(&self) -> Option<String> {
         let model = self.model.as_ref()?;
+        let silent = |vendor: &str| SILENT_VENDORS.iter().any(|name| name.eq_ignore_ascii_case(vendor));
         match &self.vendor {
-            Some(vendor) if !model.starts_with(vendor.as_str()) && vendor != "ATA" => {
+            Some(vendor) if !model.starts_with(vendor.as_str()) && !silent(vendor) => {
                 Some(format!("{vendor} {model}"))
             }
             _ => Some(model.clone()),
@@ -211,6 +217,20 @@ mod tests {
         );
         assert_eq!(parse("[PhysicalDisk_1]\nport_id = 1\nserial_no = ABC", 0, "x"), []);
         assert_eq!(parse("", 0, "x"), []);
+    }
+
+    #[test]
+    fn a_model_is_what_the_drive_prints() {
+        fn check(vendor: &str, model: &str, expected: &str) {
+            let named = |text: &str| Some(text.to_owned());
+            let drive = MappedDrive { vendor: named(vendor), model: named(model), ..MappedDrive::default() };
+            assert_eq!(drive.full_model().as_deref(), Some(expected));
+        }
+        check("WDC", "WD40EFRX-68N32N0", "WDC WD40EFRX-68N32N0");
+        check("WDC", "WDC WD40EFRX-68N32N0", "WDC WD40EFRX-68N32N0");
+        check("Seagate", "ST4000VN008-2DR166", "ST4000VN008-2DR166");
+        check("Crucial", "CT1000MX500SSD1", "CT1000MX500SSD1");
+        check("ATA", "HGST HUS726060ALA640", "HGST HUS726060ALA640");
     }
 
     #[test]

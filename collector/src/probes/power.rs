@@ -130,18 +130,15 @@ fn says_nothing(unit: &PowerUnit) -> bool {
         && !unit.fan_rpm.is_seen()
 }
 
-/// Whether the configuration says that the model has redundant power.
+/// Whether the configuration says that the model has redundant power: one file that says yes suffices.
 async fn redundant(door: &Door<'_>) -> Observed<bool> {
     let mut found = Observed::NotCollected;
     for path in MODEL_FILES {
-        if let Ok(file) = door.ask(&Request::read(path, ATTRIBUTE_BYTES)).await {
-            let said = configured(&file.text());
-            found = match found {
-                Observed::NotCollected => {
-                    said.map_or(Observed::NotCollected, |yes| Observed::seen(yes, file.place))
-                }
-                found => found,
-            };
+        let Ok(file) = door.ask(&Request::read(path, ATTRIBUTE_BYTES)).await else { continue };
+        match configured(&file.text()) {
+            Some(true) => return Observed::seen(true, file.place),
+            Some(false) if !found.is_seen() => found = Observed::seen(false, file.place),
+            _ => {}
         }
     }
     found
@@ -230,6 +227,12 @@ mod tests {
         assert!(power(&[SINGLE]).units.is_absent());
         assert!(power(&[SINGLE, (LOG, ONE)]).units.is_absent());
         assert_eq!(power(&[SINGLE]).expected_units.value(), Some(&1));
+        let plan = |bits| ("etc/model.conf", bits);
+        let layer = |bits| ("etc/hal.conf", bits);
+        let units = |files: &[(&str, &str)]| power(files).expected_units.value().copied();
+        assert_eq!(units(&[plan("[System Enclosure]\nCAP=0x10\n")]), Some(1));
+        let yes = layer("[Enclosure_0]\ncapability = 0x11\n");
+        assert_eq!(units(&[plan("[System Enclosure]\nCAP=0x10\n"), yes]), Some(2));
         let elsewhere = run(&[(LOG, ONE)], async |door| collect(door, &ManagementReport::default()).await.0);
         assert_eq!(elsewhere, Power::default());
     }
