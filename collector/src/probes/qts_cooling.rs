@@ -143,9 +143,11 @@ pub(crate) fn enclosure_value<'t>(text: &'t str, key: &str) -> Option<&'t str> {
         .map(|(_, value)| value)
 }
 
-/// The capability bits of the unit's own enclosure, written in decimal or with `0x`.
+/// The capability bits of the unit's own enclosure, written in decimal or with `0x`: `capability` of `/etc/hal.conf`,
+/// `CAP` of `/etc/model.conf`, `capabilities` in related files.
 pub(crate) fn capabilities(text: &str) -> Option<u64> {
-    let value = enclosure_value(text, "capabilities")?;
+    let value =
+        ["capability", "capabilities", "CAP"].into_iter().find_map(|key| enclosure_value(text, key))?;
     match value.strip_prefix("0x") {
         Some(hexadecimal) => u64::from_str_radix(hexadecimal, 16).ok(),
         None => value.parse().ok(),
@@ -542,6 +544,8 @@ mod tests {
         assert!(found.fans.is_absent());
         assert_eq!(capabilities("[System Enclosure]\nCAPABILITIES = 0x1000000\n"), Some(NO_FAN_READ));
         assert_eq!(capabilities("[System Disk 1]\ncapabilities = 16777216\n"), None);
+        assert_eq!(capabilities("[Enclosure_0]\ncapability = 0x1000000\n"), Some(NO_FAN_READ));
+        assert_eq!(capabilities("[System Enclosure]\nCAP=0x1000000\n"), Some(NO_FAN_READ));
     }
 
     #[test]
