@@ -14,6 +14,7 @@ mod arrays;
 mod evidence;
 #[cfg(test)]
 mod fixture;
+mod pools;
 mod removal;
 mod subject;
 

@@ -62,7 +62,9 @@ fn judge(facts: &Facts, drive: &Drive) -> (Removable, String) {
         return unknown(why);
     }
     match facts.identity.platform.value() {
-        Some(Platform::QutsHero) => unknown("the data lives on ZFS pools, which were not read".to_owned()),
+        Some(Platform::QutsHero) => {
+            unknown("the data lives on ZFS pools, and what they can lose is not judged here".to_owned())
+        }
         _ if holding.is_empty() => unknown(
             "the drive is in no array that was read; whether data lives on it is not known".to_owned(),
         ),

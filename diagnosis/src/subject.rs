@@ -15,18 +15,24 @@ pub(crate) const ASLEEP: &str = "asleep; was not woken";
 
 /// Where a drive is, as printed on the chassis, or the kernel's name said as such.
 pub(crate) fn location(drive: &Drive) -> String {
-    match drive.bay.value() {
-        Some(bay) => format!("bay {bay}"),
-        None => format!("{} (kernel name)", drive.device),
-    }
+    bay(drive).unwrap_or_else(|| format!("{} (kernel name)", drive.device))
 }
 
 /// The drive in a sentence and as a subject: `drive in bay 3 (sda)`, `drive sda`.
 pub(crate) fn name(drive: &Drive) -> String {
-    match drive.bay.value() {
-        Some(bay) => format!("drive in bay {bay} ({})", drive.device),
+    match bay(drive) {
+        Some(bay) => format!("drive in {bay} ({})", drive.device),
         None => format!("drive {}", drive.device),
     }
+}
+
+/// `bay 3` of the machine itself, `bay 3 of enclosure 32` of what is attached: every enclosure counts from 1.
+fn bay(drive: &Drive) -> Option<String> {
+    let bay = drive.bay.value()?;
+    Some(match drive.enclosure.value() {
+        None | Some(0) => format!("bay {bay}"),
+        Some(enclosure) => format!("bay {bay} of enclosure {enclosure}"),
+    })
 }
 
 /// Path of a drive's fact.
@@ -64,11 +70,13 @@ pub(crate) fn identity(drive: &Drive) -> Vec<Evidence> {
     .collect()
 }
 
-/// Drives in the order in which a person looks at them, by bay and then serial, whatever order they were read in.
+/// Drives in the order in which a person looks at them, by enclosure, bay and then serial, whatever order they were read
+/// in.
 pub(crate) fn sorted(drives: &[Drive]) -> Vec<&Drive> {
     let mut sorted: Vec<&Drive> = drives.iter().collect();
     sorted.sort_by_key(|d| {
         (
+            d.enclosure.value().copied().unwrap_or(if d.bay.is_seen() { 0 } else { u32::MAX }),
             d.bay.value().copied().unwrap_or(u32::MAX),
             d.serial.value().cloned().unwrap_or_default(),
             d.device.clone(),
@@ -166,6 +174,21 @@ pub(crate) fn test_evidence(drive: &Drive, test: &SelfTest) -> Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bay_is_one_of_its_enclosure() {
+        for (enclosure, expected) in
+            [(None, "bay 3"), (Some(0), "bay 3"), (Some(32), "bay 3 of enclosure 32")]
+        {
+            let enclosure = enclosure.map_or(Observed::NotCollected, |number| Observed::seen(number, "x"));
+            let drive = Drive { enclosure, ..crate::fixture::hdd("sdk", 3) };
+            assert_eq!(location(&drive), expected);
+            assert_eq!(name(&drive), format!("drive in {expected} (sdk)"));
+        }
+        let outside = Drive { enclosure: Observed::seen(32, "x"), ..crate::fixture::hdd("sda", 1) };
+        let drives = [outside, crate::fixture::hdd("sdb", 2)];
+        assert_eq!(sorted(&drives).iter().map(|d| d.device.as_str()).collect::<Vec<_>>(), ["sdb", "sda"]);
+    }
 
     #[test]
     fn partitions_stand_on_disks() {

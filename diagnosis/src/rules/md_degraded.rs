@@ -1,6 +1,7 @@
 //! # Checks
 //! Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are
-//! judged by their members only, because they always have more slots than the machine has drives.
+//! judged by their members only, because they always have more slots than the machine has drives. Each ZFS pool: one
+//! that is not whole is told as an unknown, because no rule of this version judges pools.
 //!
 //! # Why it matters
 //! A degraded array has lost part or all of its redundancy: the next failure takes data with it.
@@ -16,12 +17,12 @@
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Finding, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
-use assay_bundle::facts::identity::Platform;
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 
 use crate::arrays::{SYSTEM_ARRAY_SLOTS, is_system, lost, members_in, names, rebuilding, without_redundancy};
 use crate::certainty::{ARRAY_NOT_RUNNING, MEMBER_KICKED, MEMBER_MISSING, Place, Row, SEVERAL_KICKED, Share};
 use crate::evidence::{listed, seen, test, told};
+use crate::pools;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
 use crate::subject::{drive_of, identity, location, log_witness, place};
@@ -31,7 +32,7 @@ pub static RULE: Rule = Rule {
     code: "MD-001",
     title: "Data array is degraded",
     component: Component::StorageState,
-    checks: "Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives.",
+    checks: "Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives. Each ZFS pool: one that is not whole is told as an unknown, because no rule of this version judges pools.",
     why: "A degraded array has lost part or all of its redundancy: the next failure takes data with it.",
     what_to_do: "Back up the data first. Pull no working drive until the array is whole; find out why the member left before a new drive goes in.",
     threshold_source: "One slot without a working member, or one member marked faulty by md (kernel documentation, md.rst). System arrays by number: real /proc/mdstat samples of QTS and QuTS hero show 24 to 128 slots there by design.",
@@ -44,10 +45,7 @@ fn evaluate(facts: &Facts) -> Vec<Judgement> {
         sorted.sort_by_key(|a| (a.name.len(), a.name.clone()));
         sorted.into_iter().map(|array| judge(facts, array)).collect()
     });
-    if facts.identity.platform.value() == Some(&Platform::QutsHero) {
-        let why = "QuTS hero keeps the data on ZFS pools, and their state was not read";
-        judgements.push(Judgement::cannot_tell("ZFS pools", why, true));
-    }
+    judgements.extend(pools::judge(facts));
     judgements
 }
 
@@ -246,6 +244,7 @@ mod tests {
     use super::*;
     use crate::fixture::{array, nas, with_arrays};
     use MdMemberState::{Faulty, InSync, Rebuilding, Spare};
+    use assay_bundle::facts::identity::Platform;
 
     fn check(arrays: Vec<MdArray>, states: &[&str], says: &str) {
         crate::fixture::check(evaluate, &with_arrays(arrays), states, says);
