@@ -5,8 +5,9 @@
 //! ([`cache`], [`bays`]), and what the kernel keeps (sysfs). The richer answer counts and the others fill up what is
 //! missing, so a NAS without smartctl, and a sleeping drive, which is not woken, still have readings. What nobody
 //! could read is Unreadable with the reason; a drive is listed in any case, also one that is in its bay and that the
-//! kernel does not list any more. NVMe drives are asked through the controller. Removable USB media, eMMC and virtual
-//! disks are no drives. A drive that two paths lead to is one drive. How many are asked at once: [`slots`].
+//! kernel does not list any more. NVMe drives are asked through the controller. Removable USB media, eMMC, virtual
+//! disks and the USB module that QTS starts from (which need not say that it is removable) are no drives. A drive that
+//! two paths lead to is one drive. How many are asked at once: [`slots`].
 
 mod bays;
 mod cache;
@@ -29,9 +30,12 @@ use crate::ProgressState;
 use crate::command::DeviceNode;
 use crate::door::Door;
 use crate::enclosure_conf::MappedDrive;
+use crate::ini;
 use crate::join::join_all;
 use crate::smartctl;
 
+/// Where QTS names what it starts from.
+const HAL_CONF: &str = "/etc/hal.conf";
 /// QNAP's vendor number on USB.
 const QNAP_USB_VENDOR: &str = "1c04";
 
@@ -227,11 +231,13 @@ fn without_doubles(drives: Vec<Drive>) -> Vec<Drive> {
 }
 
 async fn targets<'b>(door: &Door<'_>, bays: &Bays, blocks: &'b [BlockDevice]) -> Vec<Target<'b>> {
+    let boot = boot_disk(door).await;
     let mut targets: Vec<Target<'b>> = Vec::new();
     for block in blocks {
         // A path of unknown kind may still lead to a drive: asking is harmless.
         let transport = block.transport.value().copied().unwrap_or(Transport::Scsi);
-        let media = transport == Transport::Usb && block.removable.value() == Some(&true);
+        let stays = block.removable.value() != Some(&true) && boot.as_deref() != Some(block.name.as_str());
+        let media = transport == Transport::Usb && !stays;
         if media || matches!(transport, Transport::Virtio | Transport::Mmc) {
             continue;
         }
@@ -247,6 +253,12 @@ async fn targets<'b>(door: &Door<'_>, bays: &Bays, blocks: &'b [BlockDevice]) ->
         }
     }
     targets
+}
+
+/// What QTS starts from, by its name. It has a fact of its own and no health to ask for.
+async fn boot_disk(door: &Door<'_>) -> Option<String> {
+    let node = ini::value(door.text(HAL_CONF).await.value()?, "BootDisk_0", "pd_sys_name")?;
+    node.strip_prefix("/dev/").map(str::to_owned)
 }
 
 /// By QTS's map, by the model that JMicron's RAID chip or QNAP's enclosure gives itself, or by the maker of the USB

@@ -95,7 +95,16 @@ fn without_smartctl_every_drive_is_still_listed() {
 fn only_drives_are_drives() {
     let targets_of = |files: &[(&str, &str)]| drives(files).value().map_or(0, Vec::len);
     assert_eq!(targets_of(&[("sys/block/sda.link", USB), ("sys/block/sda/removable", "1")]), 0);
-    assert_eq!(targets_of(&[("sys/block/sda.link", USB), ("sys/block/sda/removable", "0")]), 1);
+    let module = [("sys/block/sda.link", USB), ("sys/block/sda/removable", "0")];
+    assert_eq!(targets_of(&module), 1);
+    let conf = |text| ("etc/hal.conf", text);
+    assert_eq!(targets_of(&[module[0], module[1], conf("[BootDisk_0]\npd_sys_name = /dev/sda\n")]), 0);
+    assert_eq!(targets_of(&[module[0], module[1], conf("[BootDisk_0]\npd_sys_name = /dev/sdb\n")]), 1);
+    // A SATA disk has a health to ask for, whatever it is for.
+    assert_eq!(
+        targets_of(&[("sys/block/sda.link", SATA), conf("[BootDisk_0]\npd_sys_name = /dev/sda\n")]),
+        1
+    );
     assert_eq!(targets_of(&[("sys/block/vda.link", "../devices/pci0000:00/virtio1/block/vda")]), 0);
     assert_eq!(drives(&[]), Observed::Absent);
     let denied = drives(&[("sys/block/.list.unreadable", r#"{"denied":{"what":"/sys/block"}}"#)]);
