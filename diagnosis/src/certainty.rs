@@ -92,6 +92,12 @@ pub static DRIVE_FAILS_WITHOUT_REASON: Row = Row {
     shares: &[part(Component::Drive, 70), environment(Component::Cooling, 30)],
     source: "judgement: most health failures are the drive's, but heat alone raises the same flag",
 };
+/// A row of QTS's copy of a drive's table is at its threshold.
+pub static ATTRIBUTE_AT_LIMIT: Row = Row {
+    situation: "a count that the drive keeps is at its threshold, and whether it predicts failure or tells of wear is not known",
+    shares: &[part(Component::Drive, 100)],
+    source: "judgement: the maker's own threshold inside the drive; both defect and wear are the drive's",
+};
 /// An NVMe drive has used up its rated writes.
 pub static DRIVE_WORN: Row = Row {
     situation: "the drive has used up its rated writes and has lost no data",
@@ -204,6 +210,7 @@ pub static READERS_STUCK: Row = Row {
 pub static TABLE: &[&Row] = &[
     &DRIVE_PREDICTS_FAILURE,
     &DRIVE_FAILS_WITHOUT_REASON,
+    &ATTRIBUTE_AT_LIMIT,
     &DRIVE_WORN,
     &PENDING_ONE_DRIVE,
     &PENDING_WITH_WITNESS,
