@@ -165,6 +165,21 @@ pub static FAN_STANDS_STILL: Row = Row {
     ],
     source: "unknown split, shared equally: one sample cannot tell a stalled fan from a stopped one",
 };
+/// QTS says that a power unit failed.
+pub static POWER_UNIT_FAILED: Row = Row {
+    situation: "a power unit of two is reported as failed",
+    shares: &[part(Component::Psu, 60), environment(Component::PowerInput, 40)],
+    source: "judgement: a unit whose cable or outlet is dead is reported the same way",
+};
+/// QTS says that a power unit is not there.
+pub static POWER_UNIT_REMOVED: Row = Row {
+    situation: "a power unit of two is reported as taken out",
+    shares: &[
+        part(Component::Psu, 50),
+        Share { kind: SuspectKind::Configuration, component: Component::PowerInput, percent: 50 },
+    ],
+    source: "unknown split, shared equally: taken out on purpose or never fitted, or no longer seen",
+};
 /// Drives are too hot and no fan is known to be at fault.
 pub static TOO_HOT: Row = Row {
     situation: "drives are too hot and no fan is known to be at fault",
@@ -221,6 +236,8 @@ pub static TABLE: &[&Row] = &[
     &ARRAY_NOT_RUNNING,
     &FAN_STALLED,
     &FAN_STANDS_STILL,
+    &POWER_UNIT_FAILED,
+    &POWER_UNIT_REMOVED,
     &TOO_HOT,
     &TOO_HOT_FAN,
     &MEMORY_UE_PLACED,

@@ -154,17 +154,17 @@ mod tests {
             serial: Some(serial.to_owned()),
             ..DepartedDrive::default()
         };
-        let with = |rows, facts| Facts {
+        let listed = |rows, facts| Facts {
             departed_drives: Observed::seen(rows, "etc/enclosure_0_del.conf"),
             ..facts
         };
-        check(&with(vec![row("W9", Some(4))], nas()), &[("cannot tell", "WD10EFRX W9 of bay 4")]);
+        check(&listed(vec![row("W9", Some(4))], nas()), &[("cannot tell", "WD10EFRX W9 of bay 4")]);
         // The bay has another drive, or nobody knows which bay it was.
-        check(&with(vec![row("W9", Some(1)), row("W9", None), row(" ", Some(4))], nas()), &[]);
+        check(&listed(vec![row("W9", Some(1)), row("W9", None), row(" ", Some(4))], nas()), &[]);
         let back =
             nas().drives.value().and_then(|all| all.first()?.serial.value().cloned()).unwrap_or_default();
-        check(&with(vec![row(&back, Some(4))], nas()), &[]);
-        let both = super::tests::with(vec![drive("W9", Some(4), seen(false))], seen(true));
-        check(&with(vec![row("W9", Some(4))], both), &[("cannot tell, required", "W9")]);
+        check(&listed(vec![row(&back, Some(4))], nas()), &[]);
+        let both = with(vec![drive("W9", Some(4), seen(false))], seen(true));
+        check(&listed(vec![row("W9", Some(4))], both), &[("cannot tell, required", "W9")]);
     }
 }
