@@ -92,6 +92,12 @@ pub static DRIVE_FAILS_WITHOUT_REASON: Row = Row {
     shares: &[part(Component::Drive, 70), environment(Component::Cooling, 30)],
     source: "judgement: most health failures are the drive's, but heat alone raises the same flag",
 };
+/// A row of QTS's copy of a drive's table is at its threshold.
+pub static ATTRIBUTE_AT_LIMIT: Row = Row {
+    situation: "a count that the drive keeps is at its threshold, and whether it predicts failure or tells of wear is not known",
+    shares: &[part(Component::Drive, 100)],
+    source: "judgement: the maker's own threshold inside the drive; both defect and wear are the drive's",
+};
 /// An NVMe drive has used up its rated writes.
 pub static DRIVE_WORN: Row = Row {
     situation: "the drive has used up its rated writes and has lost no data",
@@ -159,6 +165,21 @@ pub static FAN_STANDS_STILL: Row = Row {
     ],
     source: "unknown split, shared equally: one sample cannot tell a stalled fan from a stopped one",
 };
+/// QTS says that a power unit failed.
+pub static POWER_UNIT_FAILED: Row = Row {
+    situation: "a power unit of two is reported as failed",
+    shares: &[part(Component::Psu, 60), environment(Component::PowerInput, 40)],
+    source: "judgement: a unit whose cable or outlet is dead is reported the same way",
+};
+/// QTS says that a power unit is not there.
+pub static POWER_UNIT_REMOVED: Row = Row {
+    situation: "a power unit of two is reported as taken out",
+    shares: &[
+        part(Component::Psu, 50),
+        Share { kind: SuspectKind::Configuration, component: Component::PowerInput, percent: 50 },
+    ],
+    source: "unknown split, shared equally: taken out on purpose or never fitted, or no longer seen",
+};
 /// Drives are too hot and no fan is known to be at fault.
 pub static TOO_HOT: Row = Row {
     situation: "drives are too hot and no fan is known to be at fault",
@@ -204,6 +225,7 @@ pub static READERS_STUCK: Row = Row {
 pub static TABLE: &[&Row] = &[
     &DRIVE_PREDICTS_FAILURE,
     &DRIVE_FAILS_WITHOUT_REASON,
+    &ATTRIBUTE_AT_LIMIT,
     &DRIVE_WORN,
     &PENDING_ONE_DRIVE,
     &PENDING_WITH_WITNESS,
@@ -214,6 +236,8 @@ pub static TABLE: &[&Row] = &[
     &ARRAY_NOT_RUNNING,
     &FAN_STALLED,
     &FAN_STANDS_STILL,
+    &POWER_UNIT_FAILED,
+    &POWER_UNIT_REMOVED,
     &TOO_HOT,
     &TOO_HOT_FAN,
     &MEMORY_UE_PLACED,

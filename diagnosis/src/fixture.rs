@@ -11,6 +11,7 @@ use assay_bundle::facts::edac::{Dimm, MemoryController};
 use assay_bundle::facts::hwmon::Fan;
 use assay_bundle::facts::identity::{Identity, Platform};
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
+use assay_bundle::facts::power::{Power, PowerStatus, PowerUnit};
 use assay_bundle::facts::stuck::StuckReader;
 use assay_bundle::units::{Celsius, Hours, Percent, Rpm, Seconds};
 
@@ -202,6 +203,15 @@ pub(crate) fn controller(errors: &[(&str, u64)]) -> MemoryController {
     }
 }
 
+pub(crate) fn power_unit(number: u32, status: PowerStatus) -> PowerUnit {
+    PowerUnit {
+        name: format!("power unit {number}"),
+        status: Observed::seen(status, "var/log/hal_daemon.log"),
+        line: Some(7),
+        ..PowerUnit::default()
+    }
+}
+
 pub(crate) fn stuck(target: &str) -> StuckReader {
     StuckReader {
         pid: 4_711,
@@ -278,6 +288,14 @@ pub(crate) fn nas_with_everything_wrong() -> Facts {
         fans: Observed::seen(vec![fan("system fan 1", 900), fan("system fan 2", 0)], "sys/class/hwmon"),
         memory_controllers: Observed::seen(vec![controller(&[("DIMM1", 2)])], "sys/devices/system/edac/mc"),
         stuck_readers: Observed::seen(vec![stuck("/dev/sdb")], "sample/stuck.json"),
+        power: Power {
+            redundant: Observed::seen(true, "etc/model.conf"),
+            expected_units: Observed::seen(2, "etc/model.conf"),
+            units: Observed::seen(
+                vec![power_unit(1, PowerStatus::Good), power_unit(2, PowerStatus::Failed)],
+                "var/log/hal_daemon.log",
+            ),
+        },
         ..nas()
     }
 }

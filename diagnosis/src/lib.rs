@@ -14,6 +14,8 @@ mod arrays;
 mod evidence;
 #[cfg(test)]
 mod fixture;
+mod gone;
+mod health;
 mod pools;
 mod removal;
 mod subject;

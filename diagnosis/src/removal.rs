@@ -12,7 +12,8 @@ use assay_bundle::facts::identity::Platform;
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 
 use crate::arrays::{rebuilding, spare_redundancy};
-use crate::rules::{drive_pending_sectors, drive_smart_failed};
+use crate::health::says_failing;
+use crate::rules::drive_pending_sectors;
 use crate::subject::{disk, drive_of};
 
 /// States of `array_state` in which an array runs (kernel documentation, md.rst). Anything else is not a promise.
@@ -118,7 +119,7 @@ fn one_array(facts: &Facts, array: &MdArray, member: &MdMember) -> Result<(), (R
 fn in_doubt(facts: &Facts, drive: &Drive) -> bool {
     let stuck =
         facts.stuck_readers.value().into_iter().flatten().any(|r| disk(&r.target) == disk(&drive.device));
-    stuck || drive_smart_failed::says_failing(drive) || drive_pending_sectors::has_pending(drive)
+    stuck || says_failing(drive) || drive_pending_sectors::has_pending(drive)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub mod drive_too_hot;
 pub mod fan_stalled;
 pub mod md_degraded;
 pub mod memory_uncorrected;
-pub mod power_units;
+pub mod power_unit;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -19,7 +19,7 @@ pub static RULES: &[&Rule] = &[
     &drive_stuck::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
-    &power_units::RULE,
+    &power_unit::RULE,
     &fan_stalled::RULE,
     &drive_too_hot::RULE,
 ];

@@ -17,6 +17,7 @@ use assay_bundle::facts::hwmon::Fan;
 use assay_bundle::facts::identity::Platform;
 use assay_bundle::facts::kernel_log::{KernelEvent, KernelLog};
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
+use assay_bundle::facts::power::{Power, PowerStatus, PowerUnit};
 use assay_bundle::facts::stuck::StuckReader;
 use assay_bundle::observed::Observed;
 use assay_bundle::units::{Celsius, Hours, Rpm};
@@ -61,6 +62,7 @@ struct Machine {
     arrays: Observed<Vec<Raid>>,
     fans: Observed<Vec<FanModel>>,
     uncorrected: Observed<Observed<u64>>,
+    power: Observed<Vec<Observed<PowerStatus>>>,
 }
 
 fn observed<T: Clone + std::fmt::Debug + 'static>(
@@ -142,19 +144,22 @@ fn machine() -> impl Strategy<Value = Machine> {
             observed(any::<bool>()),
             observed(any::<bool>()),
         );
+        let status = prop::sample::select(vec![PowerStatus::Good, PowerStatus::Failed, PowerStatus::Removed]);
         (
             observed(prop::sample::select(vec![Platform::Qts, Platform::QutsHero, Platform::Linux])),
             observed(proptest::collection::vec(raid(drives.len()), 0..3)),
             observed(proptest::collection::vec(fan, 0..4)),
             observed(observed(0_u64..2)),
+            observed(proptest::collection::vec(observed(status), 1..3)),
             Just(drives),
         )
-            .prop_map(|(platform, arrays, fans, uncorrected, drives)| Machine {
+            .prop_map(|(platform, arrays, fans, uncorrected, power, drives)| Machine {
                 platform,
                 drives,
                 arrays,
                 fans,
                 uncorrected,
+                power,
             })
     })
 }
@@ -213,6 +218,11 @@ impl Machine {
             memory_controllers: self.uncorrected.clone().map(|uncorrected| {
                 vec![MemoryController { name: "mc0".to_owned(), uncorrected, ..MemoryController::default() }]
             }),
+            power: Power {
+                redundant: Observed::seen(true, from),
+                expected_units: Observed::seen(2, from),
+                units: self.power.clone().map(|all| all.into_iter().zip(1..).map(power_unit).collect()),
+            },
             kernel_log: Observed::seen(KernelLog { events: events.collect(), ..KernelLog::default() }, from),
             stuck_readers: Observed::seen(stuck.collect(), from),
             ..Facts::default()
@@ -289,6 +299,10 @@ fn array(raid: &Raid, names: &[&str], order: &[usize]) -> MdArray {
 
 fn fan(((speed_rpm, expected, fault), number): (FanModel, u32)) -> Fan {
     Fan { name: format!("system fan {number}"), speed_rpm, expected, fault, ..Fan::default() }
+}
+
+fn power_unit((status, number): (Observed<PowerStatus>, u32)) -> PowerUnit {
+    PowerUnit { name: format!("power unit {number}"), status, ..PowerUnit::default() }
 }
 
 /// What must not hang on order or kernel names: each finding by what it is about, and each unknown by how much it
@@ -399,6 +413,7 @@ fn what_was_not_read_is_never_healthy() {
                 (|f| f.drives = Observed::NotCollected) as fn(&mut Facts),
                 |f| f.md_arrays = Observed::unreadable("denied"),
                 |f| f.fans = Observed::NotCollected,
+                |f| f.power.units = Observed::NotCollected,
                 |f| f.memory_controllers = Observed::unreadable("denied"),
             ] {
                 let before = facts.clone();

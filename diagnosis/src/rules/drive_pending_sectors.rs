@@ -16,10 +16,11 @@
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::Facts;
-use assay_bundle::facts::drive::{AtaAttribute, Drive, Protocol, SelfTestOutcome};
+use assay_bundle::facts::drive::{AtaAttribute, Drive, Medium, Protocol, SelfTestOutcome};
 
 use crate::certainty::{PENDING_ONE_DRIVE, PENDING_SEVERAL_DRIVES, PENDING_WITH_WITNESS};
 use crate::evidence::{test, told};
+use crate::health::is_copy;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
 use crate::subject::{
@@ -144,6 +145,11 @@ fn count(drive: &Drive) -> Count {
         if !is_pending(a) {
             other_meaning =
                 Some(format!("its attribute 197 is {}, not the count of pending sectors", a.name));
+        } else if is_copy(from) && drive.medium.value() != Some(&Medium::Hdd) && a.raw > 0 {
+            other_meaning = Some(format!(
+                "QTS names its attribute 197 by the number alone; on flash that number may count something else ({})",
+                a.raw
+            ));
         } else if a.raw >= PACKED_FROM {
             other_meaning = Some(format!("its attribute 197 reads {}, which is no count of sectors", a.raw));
         } else {
@@ -216,6 +222,24 @@ mod tests {
         check(with(&[(197, "Current_Pending_Sector", 94_490_722_326)]), "exonerated", "no count");
         check(with(&[(5, "Reallocated_Sector_Ct", 8)]), "not applicable", "");
         check(nvme("nvme0", nvme_health(0, 0, 9)), "not applicable", "");
+    }
+
+    #[test]
+    fn the_copy_of_qts_has_names_by_number() {
+        let copied = |medium, raw| {
+            let row = AtaAttribute { decoded: None, ..attribute(197, "Current_Pending_Sector_Count", raw) };
+            Drive {
+                medium,
+                ata_attributes: Observed::seen(vec![row], "tmp/smart/smart_0_3.info"),
+                ..hdd("sda", 3)
+            }
+        };
+        let is = |medium| Observed::seen(medium, "sys/block/sda/queue/rotational");
+        check(copied(is(Medium::Hdd), 8), "found, suspected", "8 sectors");
+        check(copied(is(Medium::Hdd), 0), "clear", "");
+        check(copied(is(Medium::Ssd), 8), "exonerated", "by the number alone");
+        check(copied(Observed::NotCollected, 8), "exonerated", "by the number alone");
+        check(copied(is(Medium::Ssd), 0), "clear", "");
     }
 
     #[test]

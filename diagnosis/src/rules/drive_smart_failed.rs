@@ -1,6 +1,6 @@
 //! # Checks
 //! Each drive's own health answer (ATA SMART status and pre-failure attributes, the NVMe critical warning and spare,
-//! the SCSI informational exception) and the reason behind it.
+//! the SCSI informational exception) and the reason behind it; where nobody asked the drive, QTS's copy of its table.
 //!
 //! # Why it matters
 //! The drive predicts its own failure from counters that it keeps inside, often within a day, and its data goes with
@@ -15,36 +15,19 @@
 //! bits, spare and wear; SCSI SPC for 5Dh, of which 5D/FF is a test.
 
 use assay_bundle::Observed;
-use assay_bundle::diagnosis::{Component, Evidence, Finding, Verdict};
+use assay_bundle::diagnosis::{Component, DiscriminatingTest, Evidence, Finding, Verdict};
 use assay_bundle::facts::Facts;
-use assay_bundle::facts::drive::{AtaAttribute, Drive, NvmeHealth, Protocol, ScsiHealth, WhenFailed};
-use assay_bundle::units::Percent;
+use assay_bundle::facts::drive::{Drive, QtsHealth};
 
-use crate::certainty::{DRIVE_FAILS_WITHOUT_REASON, DRIVE_PREDICTS_FAILURE, DRIVE_WORN, Row};
+use crate::certainty::{
+    ATTRIBUTE_AT_LIMIT, DRIVE_FAILS_WITHOUT_REASON, DRIVE_PREDICTS_FAILURE, DRIVE_WORN, Row,
+};
 use crate::evidence::{test, told};
+use crate::health::{Reason, is_copy, reason, says_failing, word_of_qts};
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Outcome, Rule, over};
-use crate::subject::{asleep, fact, identity, is_heat, name, sorted, suspects, why_missing};
+use crate::subject::{asleep, fact, identity, name, sorted, suspects, why_missing};
 
-/// NVMe critical warning: spare capacity below its threshold (NVMe base specification, log page 02h).
-const WARNS_SPARE: u8 = 0x01;
-/// NVMe critical warning: temperature. Heat, not a defect.
-const WARNS_TEMPERATURE: u8 = 0x02;
-/// NVMe critical warning: reliability degraded. Some makers set it on wear alone.
-const WARNS_RELIABILITY: u8 = 0x04;
-/// NVMe critical warning: media read-only.
-const WARNS_READ_ONLY: u8 = 0x08;
-/// Rated writes used up (NVMe "percentage used"); the drive may go on far beyond.
-const WORN_FROM: Percent = Percent(100);
-/// A spare threshold of 0 means "not reported"; one of 100 would warn from the first day and was seen on a healthy
-/// drive, so both say nothing.
-const SPARE_THRESHOLDS: std::ops::Range<u8> = 1..100;
-/// SCSI additional sense code "failure prediction threshold exceeded".
-const ASC_FAILURE_PREDICTED: u8 = 0x5d;
-/// Its qualifier for a test of the mechanism: printed as "(FALSE)", no failure.
-const ASCQ_TEST: u8 = 0xff;
-/// SCSI additional sense code "warning": 0B/01 is temperature.
-const ASC_WARNING: u8 = 0x0b;
 /// So many failing drives at once make a shared cause worth a look; each drive's own prediction stands.
 const SEVERAL: usize = 2;
 
@@ -53,28 +36,12 @@ pub static RULE: Rule = Rule {
     code: "DRV-001",
     title: "Drive says that it is failing",
     component: Component::Drive,
-    checks: "Each drive's own health answer (ATA SMART status and pre-failure attributes, the NVMe critical warning and spare, the SCSI informational exception) and the reason behind it.",
+    checks: "Each drive's own health answer (ATA SMART status and pre-failure attributes, the NVMe critical warning and spare, the SCSI informational exception) and the reason behind it; where nobody asked the drive, QTS's copy of its table.",
     why: "The drive predicts its own failure from counters that it keeps inside, often within a day, and its data goes with it. Heat raises the same flag and is no defect, so the reason decides.",
     what_to_do: "Back up the data now, then have the drive replaced by its own maker. Pull it only when the answer to \"safe to remove\" is a fresh yes.",
     threshold_source: "The makers' own thresholds inside the drive; smartctl(8) for the ATA status; NVMe base specification for warning bits, spare and wear; SCSI SPC for 5Dh, of which 5D/FF is a test.",
     evaluate,
 };
-
-/// What the drive's answer and its reason come to.
-enum Reason {
-    /// The drive predicts its failure, for this reason.
-    Predicts(Vec<Evidence>),
-    /// It says that it fails and the reason was not read, or is none that is known.
-    Unexplained(Vec<Evidence>),
-    /// Its rated writes are used up and nothing is lost.
-    Worn(Vec<Evidence>),
-    /// It looks like a failure and is none.
-    NotADefect(String),
-    /// It says that it is well.
-    Well,
-    /// It said nothing.
-    NoAnswer,
-}
 
 fn evaluate(facts: &Facts) -> Vec<Judgement> {
     over(&facts.drives, "drives", true, |drives| {
@@ -94,15 +61,16 @@ fn evaluate(facts: &Facts) -> Vec<Judgement> {
     })
 }
 
-/// Whether the drive says that it fails and heat is not the reason.
-pub(crate) fn says_failing(drive: &Drive) -> bool {
-    matches!(reason(drive), Reason::Predicts(_) | Reason::Unexplained(_))
-}
-
 fn judge(facts: &Facts, drive: &Drive) -> Judgement {
     let subject = name(drive);
     let health = &drive.health_passed;
     match reason(drive) {
+        // A prediction that stands in a copy of unwritten format alone is no proof.
+        Reason::Predicts(why) if !why.is_empty() && why.iter().all(|e| is_copy(&e.from)) => {
+            let title = format!("The {subject} says that it is failing, by QTS's copy of its health log");
+            let row = &DRIVE_PREDICTS_FAILURE;
+            Judgement::found(subject, by_copy(finding(facts, drive, Verdict::Suspected, title, row, why)))
+        }
         Reason::Predicts(why) => {
             let title = format!("The {subject} says that it is failing");
             Judgement::found(
@@ -114,14 +82,14 @@ fn judge(facts: &Facts, drive: &Drive) -> Judgement {
             let title = format!("The {subject} says that it is failing, and its reason is not known");
             let row = &DRIVE_FAILS_WITHOUT_REASON;
             let mut finding = finding(facts, drive, Verdict::Suspected, title, row, why);
-            finding.test = test(
-                "Read the drive's full health table once more with the drive awake, and run its extended self-test; both leave it in its bay.",
-                &[
-                    "A pre-failure attribute at its threshold, or a failed self-test: the drive is defective.",
-                    "Only temperature at its limit, and the self-test passes: mend the cooling, keep the drive.",
-                ],
-            );
+            finding.test = read_again();
             Judgement::found(subject, finding)
+        }
+        Reason::AtLimit(why) => {
+            let title =
+                format!("The {subject} has an attribute at its threshold, by QTS's copy of its table");
+            let row = &ATTRIBUTE_AT_LIMIT;
+            Judgement::found(subject, by_copy(finding(facts, drive, Verdict::Suspected, title, row, why)))
         }
         Reason::Worn(why) => {
             let title = format!("The {subject} has used up its rated writes");
@@ -136,13 +104,48 @@ fn judge(facts: &Facts, drive: &Drive) -> Judgement {
             );
             Judgement::found(subject, finding)
         }
-        Reason::NotADefect(why) => Judgement::exonerated(subject, why),
-        Reason::Well => Judgement::clear(subject),
+        Reason::NotADefect(why) => match word_of_qts(drive) {
+            Some((word, _)) => Judgement::exonerated(subject, format!("{why}; {word}")),
+            None => Judgement::exonerated(subject, why),
+        },
+        Reason::Well => match word_of_qts(drive) {
+            Some((word, certain)) => {
+                let why = format!(
+                    "nothing that it says itself is wrong, but {word}: look at the drive in QTS's Storage & Snapshots"
+                );
+                Judgement::cannot_tell(subject, why, certain)
+            }
+            None => Judgement::clear(subject),
+        },
         Reason::NoAnswer if health.is_absent() && !asleep(drive) => Judgement::not_applicable(subject),
         Reason::NoAnswer => {
-            Judgement::cannot_tell(subject, why_missing(drive, "its own health answer", health), true)
+            let why = why_missing(drive, "its own health answer", health);
+            let why = match word_of_qts(drive) {
+                Some((word, _)) => format!("{why}; {word}"),
+                None => why,
+            };
+            Judgement::cannot_tell(subject, why, true)
         }
     }
+}
+
+/// A finding that rests on QTS's copy alone, with its doubt.
+fn by_copy(mut finding: Finding) -> Finding {
+    let from = finding.evidence.iter().find(|e| is_copy(&e.from)).map(|e| e.from.clone()).unwrap_or_default();
+    let doubt = "only QTS's copy says so; its format is known from samples, so this is no proof";
+    finding.counter_evidence.push(told("drives", doubt, &from));
+    finding.test = read_again();
+    finding
+}
+
+fn read_again() -> Option<DiscriminatingTest> {
+    test(
+        "Read the drive's full health table once more with the drive awake, and run its extended self-test; both leave it in its bay.",
+        &[
+            "A pre-failure attribute at its threshold, or a failed self-test: the drive is defective.",
+            "Only temperature at its limit, and the self-test passes: mend the cooling, keep the drive.",
+        ],
+    )
 }
 
 fn finding(
@@ -168,6 +171,15 @@ fn finding(
         finding.counter_evidence.extend(answer(drive));
         finding.evidence.retain(|e| e.fact != fact(drive, "health_passed"));
     }
+    let by_qts =
+        |value: &str| told(fact(drive, "qts_health"), value, drive.qts_health.place().unwrap_or_default());
+    match drive.qts_health.value() {
+        Some(QtsHealth::Abnormal) => finding.evidence.push(by_qts("QTS calls it abnormal too")),
+        Some(QtsHealth::Good) => {
+            finding.counter_evidence.push(by_qts("QTS has the code for it that probably means good"))
+        }
+        _ => {}
+    }
     finding.safe_to_remove = Some(safe_to_remove(facts, drive));
     finding
 }
@@ -182,129 +194,12 @@ fn answer(drive: &Drive) -> Option<Evidence> {
     }
 }
 
-fn reason(drive: &Drive) -> Reason {
-    let by_log = match (drive.protocol.value(), &drive.nvme, &drive.scsi) {
-        (Some(Protocol::Nvme) | None, Observed::Seen { value, from }, _) => nvme(drive, value, from),
-        (Some(Protocol::Scsi) | None, _, Observed::Seen { value, from }) => scsi(drive, value, from),
-        _ => None,
-    };
-    by_log.or_else(|| ata(drive)).unwrap_or(match drive.health_passed.value() {
-        Some(true) => Reason::Well,
-        Some(false) => Reason::Unexplained(Vec::new()),
-        None => Reason::NoAnswer,
-    })
-}
-
-/// ATA: the status, and which attributes are at their threshold now.
-fn ata(drive: &Drive) -> Option<Reason> {
-    let Observed::Seen { value: attributes, from } = &drive.ata_attributes else { return None };
-    let (heat, other): (Vec<&AtaAttribute>, _) =
-        attributes.iter().filter(|a| fails_now(a)).partition(|a| is_heat(a));
-    let rows =
-        |rows: &[&AtaAttribute]| -> Vec<Evidence> { rows.iter().map(|a| row(drive, a, from)).collect() };
-    let predicts: Vec<&AtaAttribute> = other.iter().copied().filter(|a| a.prefailure).collect();
-    if !predicts.is_empty() {
-        return Some(Reason::Predicts(rows(&predicts)));
-    }
-    if drive.health_passed.value() != Some(&false) {
-        return None;
-    }
-    match (other.is_empty(), heat.is_empty()) {
-        (false, _) => Some(Reason::Predicts(rows(&other))),
-        (true, false) => Some(Reason::NotADefect(
-            "it says FAILED only because its temperature is at the limit: that is heat, not a defect (see TMP-001)"
-                .to_owned(),
-        )),
-        // Computed from attributes of which none fails is a contradiction; the drive's own bare word is not.
-        (true, true) if drive.health_from_attributes => Some(Reason::Unexplained(Vec::new())),
-        (true, true) => Some(Reason::Predicts(Vec::new())),
-    }
-}
-
-/// At its threshold now, and the numbers agree where they are given.
-fn fails_now(attribute: &AtaAttribute) -> bool {
-    attribute.when_failed == WhenFailed::Now
-        && attribute.value.zip(attribute.threshold).is_none_or(|(value, threshold)| value <= threshold)
-}
-
-fn row(drive: &Drive, a: &AtaAttribute, from: &str) -> Evidence {
-    let number = |n: Option<u8>| n.map_or("?".to_owned(), |n| n.to_string());
-    let kind = if a.prefailure { "predicts failure" } else { "old age" };
-    told(
-        fact(drive, &format!("ata_attributes[{} {}]", a.id, a.name)),
-        format!(
-            "value {} at threshold {} now ({kind}), raw {}",
-            number(a.value),
-            number(a.threshold),
-            a.raw_text
-        ),
-        from,
-    )
-}
-
-/// NVMe: every warning bit by itself, and the spare computed here because drives do not always raise their own bit.
-fn nvme(drive: &Drive, health: &NvmeHealth, from: &str) -> Option<Reason> {
-    let bits = health.critical_warning;
-    let mut why = Vec::new();
-    let mut say =
-        |field: &str, value: String| why.push(told(fact(drive, &format!("nvme.{field}")), value, from));
-    say("critical_warning", format!("0x{bits:02x}"));
-    let spare = health.available_spare_percent.zip(health.available_spare_threshold_percent);
-    let spare = spare.filter(|(_, threshold)| SPARE_THRESHOLDS.contains(&threshold.0));
-    let spare_low = spare.is_some_and(|(left, threshold)| left <= threshold);
-    if let Some((left, threshold)) = spare {
-        say("available_spare_percent", format!("{left} left, threshold {threshold}"));
-    }
-    if let Some(used) = health.percentage_used {
-        say("percentage_used", used.to_string());
-    }
-    if let Some(errors) = health.media_errors {
-        say("media_errors", errors.to_string());
-    }
-    let worn = health.percentage_used.is_some_and(|used| used >= WORN_FROM);
-    if bits & (WARNS_READ_ONLY | WARNS_SPARE) != 0 || spare_low {
-        return Some(Reason::Predicts(why));
-    }
-    if bits & WARNS_RELIABILITY != 0 {
-        return Some(match health.media_errors {
-            Some(0) if worn => Reason::Worn(why),
-            None if worn => Reason::Unexplained(why),
-            _ => Reason::Predicts(why),
-        });
-    }
-    if bits & !WARNS_TEMPERATURE != 0 {
-        return Some(Reason::Unexplained(why));
-    }
-    if bits == WARNS_TEMPERATURE {
-        return Some(Reason::NotADefect(
-            "its only warning is temperature: that is heat, not a defect (see TMP-001)".to_owned(),
-        ));
-    }
-    if worn && health.media_errors == Some(0) { Some(Reason::Worn(why)) } else { None }
-}
-
-/// SCSI: the informational exception by its code.
-fn scsi(drive: &Drive, health: &ScsiHealth, from: &str) -> Option<Reason> {
-    let (asc, ascq) = (health.asc?, health.ascq.unwrap_or(0));
-    let why = || vec![told(fact(drive, "scsi.asc"), format!("{asc:02X}h/{ascq:02X}h"), from)];
-    match (asc, ascq) {
-        (ASC_FAILURE_PREDICTED, ASCQ_TEST) => Some(Reason::NotADefect(
-            "its failure prediction is the test of the mechanism (5D/FF), not a failure".to_owned(),
-        )),
-        (ASC_FAILURE_PREDICTED, _) => Some(Reason::Predicts(why())),
-        (ASC_WARNING, 0x01) => Some(Reason::NotADefect(
-            "its only warning is temperature (0B/01): that is heat, not a defect (see TMP-001)".to_owned(),
-        )),
-        _ if drive.health_passed.value() == Some(&false) => Some(Reason::Unexplained(why())),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::{attribute, failing, hdd, nas, nvme, nvme_health, sas, with_drives};
-    use assay_bundle::facts::drive::PowerMode;
+    use assay_bundle::facts::drive::{AtaAttribute, NvmeHealth, PowerMode, WhenFailed};
+    use assay_bundle::units::Percent;
 
     fn check(drive: Drive, state: &str, says: &str) {
         crate::fixture::check(evaluate, &with_drives(vec![drive]), &[state], says);
@@ -414,5 +309,60 @@ mod tests {
         lists(Observed::NotCollected, "cannot tell, required");
         lists(Observed::unreadable("denied"), "cannot tell, required");
         lists(Observed::Absent, "not applicable");
+    }
+
+    const COPY: &str = "tmp/smart/smart_0_3.info";
+
+    /// A drive that only QTS's copy tells of.
+    fn copied(attributes: Vec<AtaAttribute>, qts: QtsHealth) -> Drive {
+        Drive {
+            health_passed: Observed::NotCollected,
+            ata_attributes: Observed::seen(attributes, COPY),
+            qts_health: Observed::seen(qts, COPY),
+            ..hdd("sda", 3)
+        }
+    }
+
+    #[test]
+    fn the_copy_of_qts_suspects_and_never_confirms() {
+        use QtsHealth::{Abnormal, Good, Unknown, Warning};
+        use WhenFailed::{Never, Now};
+        let row = |when| match when {
+            Now => failing(5, "Reallocated_Sectors_Count", false, Now),
+            _ => AtaAttribute { threshold: Some(10), ..attribute(5, "Reallocated_Sectors_Count", 0) },
+        };
+        check(copied(vec![row(Never)], Good), "clear", "");
+        check(copied(vec![row(Now)], Good), "found, suspected", "probably means good");
+        check(copied(vec![row(Now)], Abnormal), "found, suspected", "abnormal too");
+        check(copied(vec![row(Never)], Abnormal), "cannot tell, required", "calls it abnormal");
+        check(copied(vec![row(Never)], Unknown(7)), "cannot tell, required", "code 7");
+        // Without a single threshold the copy says nothing; heat at its limit is no defect and no health either.
+        check(copied(vec![attribute(5, "Reallocated_Sectors_Count", 0)], Good), "cannot tell, required", "");
+        let hot = failing(194, "Temperature_Celsius", false, Now);
+        check(copied(vec![hot, row(Never)], Good), "cannot tell, required", "");
+        let asleep =
+            Drive { power_mode: Observed::seen(PowerMode::Standby, "x"), ..copied(vec![row(Never)], Good) };
+        check(asleep, "cannot tell, required", "asleep");
+        // The drive itself says that it is well.
+        let passed = |qts| Drive { qts_health: Observed::seen(qts, COPY), ..hdd("sda", 3) };
+        check(passed(Good), "clear", "");
+        check(passed(Abnormal), "cannot tell, required", "calls it abnormal");
+        check(passed(Warning), "cannot tell", "probably means a warning");
+    }
+
+    #[test]
+    fn the_copy_of_an_nvme_log() {
+        let copied = |health: NvmeHealth, qts| {
+            let drive = nvme("nvme0", health.clone());
+            Drive {
+                health_passed: Observed::NotCollected,
+                nvme: Observed::seen(health, COPY),
+                qts_health: Observed::seen(qts, COPY),
+                ..drive
+            }
+        };
+        check(copied(nvme_health(0, 3, 0), QtsHealth::Good), "clear", "");
+        check(copied(nvme_health(0, 3, 0), QtsHealth::Unknown(-1)), "cannot tell, required", "code -1");
+        check(copied(nvme_health(0x08, 3, 0), QtsHealth::Abnormal), "found, suspected", "no proof");
     }
 }

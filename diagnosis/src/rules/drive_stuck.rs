@@ -1,5 +1,6 @@
 //! # Checks
-//! Whether an earlier reader of a drive never came back and still waits inside the kernel.
+//! Whether an earlier reader of a drive never came back and still waits inside the kernel; and whether every drive that
+//! earlier runs or QTS remember is still there, was replaced, or is gone.
 //!
 //! # Why it matters
 //! A drive that keeps a request for ever cannot be asked how it is, and programs that touch it hang as well.
@@ -18,6 +19,7 @@ use assay_bundle::facts::stuck::StuckReader;
 
 use crate::certainty::{Place, READER_STUCK, READERS_STUCK};
 use crate::evidence::{listed, test, told};
+use crate::gone;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
 use crate::subject::{disk, drive_of, identity, location, name, sorted, suspects};
@@ -27,7 +29,7 @@ pub static RULE: Rule = Rule {
     code: "DRV-003",
     title: "Drive does not answer",
     component: Component::Drive,
-    checks: "Whether an earlier reader of a drive never came back and still waits inside the kernel.",
+    checks: "Whether an earlier reader of a drive never came back and still waits inside the kernel; and whether every drive that earlier runs or QTS remember is still there, was replaced, or is gone.",
     why: "A drive that keeps a request for ever cannot be asked how it is, and programs that touch it hang as well.",
     what_to_do: "Back up what can still be read, then restart the machine at a quiet time and look again; leave the drives in place.",
     threshold_source: "One reader past its deadline and its kill: requests end within seconds on a working drive, because the kernel gives up a command after 30 seconds by default.",
@@ -35,6 +37,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn evaluate(facts: &Facts) -> Vec<Judgement> {
+    let mut judgements = stuck(facts);
+    judgements.extend(gone::judge(facts));
+    judgements
+}
+
+fn stuck(facts: &Facts) -> Vec<Judgement> {
     if facts.stuck_readers.value().is_some_and(Vec::is_empty) {
         return vec![Judgement::clear("stuck readers")];
     }
@@ -148,5 +156,22 @@ mod tests {
         check(seen(&[]), &["clear"], "");
         check(Observed::NotCollected, &["cannot tell"], "were not read");
         check(Observed::Absent, &["not applicable"], "");
+    }
+
+    #[test]
+    fn a_drive_that_is_gone_is_no_healthy_drive() {
+        use assay_bundle::facts::inventory::{Inventory, RememberedDrive};
+        let gone = RememberedDrive {
+            serial: "Z1".to_owned(),
+            present: Observed::seen(false, "sys/block"),
+            ..RememberedDrive::default()
+        };
+        let memory = Inventory { remembered_drives: vec![gone], ..Inventory::default() };
+        let facts = Facts {
+            stuck_readers: Observed::seen(Vec::new(), "sample/stuck.json"),
+            inventory: Observed::seen(memory, "state/inventory.json"),
+            ..nas()
+        };
+        crate::fixture::check(evaluate, &facts, &["clear", "cannot tell, required"], "is not there now");
     }
 }

@@ -1,6 +1,7 @@
 //! # Checks
-//! Each drive's temperature against the limit that the drive states itself, else against QNAP's defaults for its kind;
-//! and whether the drive has its temperature attribute or warning at the limit now.
+//! Each drive's temperature against the limit that the drive states itself, else against the limit that this NAS works
+//! with, else against QNAP's defaults for its kind; and whether the drive has its temperature attribute or warning at
+//! the limit now.
 //!
 //! # Why it matters
 //! Heat shortens the life of drives and slows flash down. It is caused by cooling or by the room, so replacing the
@@ -10,13 +11,15 @@
 //! Check that the fans turn and the vents are free of dust, leave room around the unit and lower the room temperature.
 //!
 //! # Source of the threshold
-//! The drive's own highest operating temperature where it states one; else QNAP's default alarms: hard disks 55 C
-//! warning and 60 C error, solid-state drives 70 C.
+//! The drive's own highest operating temperature where it states one; else the alarms that the NAS is set to, the lowest
+//! where its sources differ; else QNAP's default alarms: hard disks 55 C warning and 60 C error, solid-state drives 70
+//! C.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::drive::{Drive, Medium, Protocol, WhenFailed};
+use assay_bundle::facts::limits::{LimitKind, LimitOf};
 use assay_bundle::units::Celsius;
 
 use crate::certainty::{Place, TOO_HOT, TOO_HOT_FAN};
@@ -43,10 +46,10 @@ pub static RULE: Rule = Rule {
     code: "TMP-001",
     title: "Drives are too hot",
     component: Component::Cooling,
-    checks: "Each drive's temperature against the limit that the drive states itself, else against QNAP's defaults for its kind; and whether the drive has its temperature attribute or warning at the limit now.",
+    checks: "Each drive's temperature against the limit that the drive states itself, else against the limit that this NAS works with, else against QNAP's defaults for its kind; and whether the drive has its temperature attribute or warning at the limit now.",
     why: "Heat shortens the life of drives and slows flash down. It is caused by cooling or by the room, so replacing the drive mends nothing.",
     what_to_do: "Check that the fans turn and the vents are free of dust, leave room around the unit and lower the room temperature.",
-    threshold_source: "The drive's own highest operating temperature where it states one; else QNAP's default alarms: hard disks 55 C warning and 60 C error, solid-state drives 70 C.",
+    threshold_source: "The drive's own highest operating temperature where it states one; else the alarms that the NAS is set to, the lowest where its sources differ; else QNAP's default alarms: hard disks 55 C warning and 60 C error, solid-state drives 70 C.",
     evaluate,
 };
 
@@ -62,7 +65,7 @@ fn evaluate(facts: &Facts) -> Vec<Judgement> {
         let mut judgements = Vec::new();
         let mut hot = Vec::new();
         for drive in sorted(drives) {
-            match heat(drive) {
+            match heat(facts, drive) {
                 Ok(Some(found)) => hot.push(found),
                 Ok(None) => judgements.push(cool(drive)),
                 Err(judgement) => judgements.push(judgement),
@@ -84,33 +87,53 @@ fn cool(drive: &Drive) -> Judgement {
 }
 
 /// The limits of a drive: where a warning starts, where an error starts, and whose they are.
-fn limits(drive: &Drive) -> (Celsius, Celsius, Evidence) {
+fn limits(facts: &Facts, drive: &Drive) -> (Celsius, Celsius, Evidence) {
     let flash = drive.medium.value() == Some(&Medium::Ssd) || drive.protocol.value() == Some(&Protocol::Nvme);
     let path = fact(drive, "temperature_limit_c");
-    match &drive.temperature_limit_c {
-        Observed::Seen { value, from } if PLAUSIBLE_LIMIT.contains(&value.0) => {
-            let warning = if flash { *value } else { Celsius(value.0 - HDD_MARGIN) };
-            (warning, *value, told(path, format!("{value} by the drive itself"), from))
-        }
-        _ if flash => {
-            (SSD_ERROR, SSD_ERROR, told(path, format!("not stated; QNAP's default {SSD_ERROR}"), ""))
-        }
-        // A drive of unknown kind gets the lower limits: a warning too many is cheaper than one too few.
-        _ => (
-            HDD_WARNING,
-            HDD_ERROR,
-            told(path, format!("not stated; QNAP's defaults {HDD_WARNING} and {HDD_ERROR}"), ""),
-        ),
+    // A drive of unknown kind gets the lower limits: a warning too many is cheaper than one too few.
+    let defaults = if flash { (SSD_ERROR, SSD_ERROR) } else { (HDD_WARNING, HDD_ERROR) };
+    if let Observed::Seen { value, from } = &drive.temperature_limit_c
+        && PLAUSIBLE_LIMIT.contains(&value.0)
+    {
+        let warning = if flash { *value } else { Celsius(value.0 - HDD_MARGIN) };
+        return (warning, *value, told(path, format!("{value} by the drive itself"), from));
     }
+    let own = if flash { LimitOf::SolidState } else { LimitOf::HardDisk };
+    let warning = set_to(facts, own, &[LimitKind::Warning]);
+    let error = set_to(facts, own, &[LimitKind::Critical]);
+    let stops = set_to(facts, own, &[LimitKind::Shutdown]).filter(|(limit, _)| *limit < defaults.1);
+    let Some((_, from)) = warning.or(error).or(stops) else {
+        let value = match flash {
+            true => format!("not stated; QNAP's default {SSD_ERROR}"),
+            false => format!("not stated; QNAP's defaults {HDD_WARNING} and {HDD_ERROR}"),
+        };
+        return (defaults.0, defaults.1, told(path, value, ""));
+    };
+    // A NAS that stops at a limit calls it critical, whatever its alarms are.
+    let error = [error, stops].into_iter().flatten().map(|(limit, _)| limit).min().unwrap_or(defaults.1);
+    let warning = warning.map_or(defaults.0, |(limit, _)| limit).min(error);
+    let value = format!("not stated by the drive; this NAS warns at {warning} and calls {error} critical");
+    (warning, error, told("temperature_limits", value, from))
 }
 
-fn heat(drive: &Drive) -> Result<Option<Hot>, Judgement> {
+/// The lowest limit of this kind that the NAS is set to, for these drives or for all, and where it stands.
+fn set_to<'f>(facts: &'f Facts, own: LimitOf, kinds: &[LimitKind]) -> Option<(Celsius, &'f str)> {
+    let all = facts.temperature_limits.value().into_iter().flatten();
+    let wanted = all.filter(|l| (l.of == own || l.of == LimitOf::Drive) && kinds.contains(&l.kind));
+    let read = wanted.filter_map(|l| match &l.temperature_c {
+        Observed::Seen { value, from } if PLAUSIBLE_LIMIT.contains(&value.0) => Some((*value, from.as_str())),
+        _ => None,
+    });
+    read.min_by_key(|(limit, _)| *limit)
+}
+
+fn heat(facts: &Facts, drive: &Drive) -> Result<Option<Hot>, Judgement> {
     let flags = flags(drive);
     let mut evidence = Vec::new();
     let mut verdict = (!flags.is_empty()).then_some(Verdict::Suspected);
     match drive.temperature_c.value() {
         Some(now) => {
-            let (warning, error, limit) = limits(drive);
+            let (warning, error, limit) = limits(facts, drive);
             evidence.extend(seen(fact(drive, "temperature_c"), &drive.temperature_c));
             evidence.push(limit);
             let by_number = match *now {
@@ -267,5 +290,46 @@ mod tests {
             &["cannot tell"],
             "drives",
         );
+    }
+
+    #[test]
+    fn what_the_nas_is_set_to() {
+        use LimitKind::{Critical, Shutdown, Warning};
+        use LimitOf::{Cpu, HardDisk, SolidState, System};
+        use assay_bundle::facts::limits::TemperatureLimit;
+        let check = |drive: Drive, limits: &[(LimitOf, LimitKind, i16)], state: &str, says: &str| {
+            let limit = |&(of, kind, celsius): &(LimitOf, LimitKind, i16)| TemperatureLimit {
+                of,
+                kind,
+                temperature_c: Observed::seen(Celsius(celsius), "etc/hal_util.conf"),
+                line: None,
+            };
+            let mut facts = with_drives(vec![drive]);
+            facts.temperature_limits =
+                Observed::seen(limits.iter().map(limit).collect(), "etc/hal_util.conf");
+            crate::fixture::check(evaluate, &facts, &[state], says);
+        };
+        let set = [
+            (HardDisk, Warning, 50),
+            (HardDisk, Critical, 58),
+            (LimitOf::Drive, Shutdown, 65),
+            (Cpu, Warning, 45),
+        ];
+        check(at(49, None), &set, "clear", "");
+        check(at(50, None), &set, "found, watch", "warns at 50 C and calls 58 C critical");
+        check(at(58, None), &set, "found, suspected", "");
+        check(at(52, Some(65)), &set, "clear", "");
+        check(at(60, None), &[(LimitOf::Drive, Shutdown, 65)], "found, suspected", "QNAP's defaults");
+        check(at(57, None), &[(LimitOf::Drive, Shutdown, 57)], "found, suspected", "calls 57 C critical");
+        // What no alarm is set to: 0, and limits of other things.
+        check(
+            at(55, None),
+            &[(LimitOf::Drive, Shutdown, 0), (System, Critical, 50)],
+            "found, watch",
+            "QNAP's defaults",
+        );
+        let flash =
+            Drive { temperature_c: Observed::seen(Celsius(66), "x"), ..nvme("nvme0", nvme_health(0, 0, 0)) };
+        check(flash, &[(SolidState, Critical, 65), (HardDisk, Critical, 50)], "found, suspected", "65 C");
     }
 }

@@ -1,6 +1,6 @@
 //! # Checks
 //! Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven,
-//! or is reported as failed by its chip or by QTS.
+//! or is reported as failed by its chip or by QTS; and whether every fan of the model's plan gave a reading.
 //!
 //! # Why it matters
 //! Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.
@@ -18,6 +18,7 @@
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
+use assay_bundle::facts::chassis::Enclosure;
 use assay_bundle::facts::hwmon::Fan;
 use assay_bundle::units::Rpm;
 
@@ -33,7 +34,7 @@ pub static RULE: Rule = Rule {
     code: "FAN-001",
     title: "Fan stands still",
     component: Component::Fan,
-    checks: "Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven, or is reported as failed by its chip or by QTS.",
+    checks: "Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven, or is reported as failed by its chip or by QTS; and whether every fan of the model's plan gave a reading.",
     why: "Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.",
     what_to_do: "Look and listen whether the fan turns, remove dust and anything that blocks it, and replace the fan if it stays still.",
     threshold_source: "0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there. A labelled fan that is driven and alarms while others turn is suspected; without one of these it is watched.",
@@ -41,7 +42,26 @@ pub static RULE: Rule = Rule {
 };
 
 fn evaluate(facts: &Facts) -> Vec<Judgement> {
-    over(&facts.fans, "fans", true, |fans| fans.iter().map(|fan| judge(fans, fan)).collect())
+    let mut judgements =
+        over(&facts.fans, "fans", true, |fans| fans.iter().map(|fan| judge(fans, fan)).collect());
+    judgements.extend(unanswered(facts, &judgements));
+    judgements
+}
+
+/// The fans that the model's plan has beyond those that something was said about. A plan may say that its fans cannot
+/// be read: then nothing is missed.
+fn unanswered(facts: &Facts, judgements: &[Judgement]) -> Option<Judgement> {
+    let planned = *facts.chassis.fans.value()?;
+    let own = |enclosure: &&Enclosure| enclosure.id == 0;
+    let root = facts.chassis.enclosures.value().into_iter().flatten().find(own);
+    let blind = root.and_then(|root| root.capabilities.value()).is_some_and(|can| can.no_fan_read);
+    let read = matches!(facts.fans, Observed::Seen { .. } | Observed::Absent);
+    let counted = judgements.iter().filter(|j| j.outcome != Outcome::NotApplicable).count();
+    let counted = u32::try_from(counted).unwrap_or(u32::MAX);
+    let missed = planned.checked_sub(counted).filter(|missed| *missed > 0 && read && !blind)?;
+    let why =
+        format!("the model has {planned} and nothing reads {missed} of them: nobody knows whether they turn");
+    Some(Judgement::cannot_tell("fans", why, true))
 }
 
 /// Names of the fans that this rule suspects, for rules about heat.
@@ -265,5 +285,37 @@ mod tests {
         ] {
             crate::fixture::check(evaluate, &Facts { fans, ..nas() }, &[state], "fans");
         }
+    }
+
+    #[test]
+    fn a_fan_of_the_plan_that_nothing_reads() {
+        use assay_bundle::facts::chassis::Capabilities;
+        let planned = |fans: Observed<Vec<Fan>>, bits: u32| {
+            let mut facts = Facts { fans, ..nas() };
+            facts.chassis.fans = Observed::seen(2, "etc/model.conf");
+            let root = Enclosure {
+                capabilities: Observed::seen(Capabilities::of(bits), "etc/hal.conf"),
+                ..Enclosure::default()
+            };
+            facts.chassis.enclosures = Observed::seen(vec![root], "etc/hal.conf");
+            facts
+        };
+        let seen = |fans| Observed::seen(fans, "sys/class/hwmon");
+        let check = crate::fixture::check;
+        let both = seen(vec![fan("system fan 1", 900), fan("system fan 2", 900)]);
+        check(evaluate, &planned(both, 0), &["clear", "clear"], "");
+        // An input without a label that reads 0 may be the second fan or an empty header.
+        let dead = seen(vec![header("it87/fan1", 900), header("it87/fan2", 0)]);
+        let states = ["clear", "not applicable", "cannot tell, required"];
+        check(evaluate, &planned(dead.clone(), 0), &states, "nothing reads 1 of them");
+        check(evaluate, &planned(dead, 0x0100_0000), &["clear", "not applicable"], "");
+        check(
+            evaluate,
+            &planned(Observed::Absent, 0),
+            &["not applicable", "cannot tell, required"],
+            "2 of them",
+        );
+        check(evaluate, &planned(Observed::Absent, 0x0100_0000), &["not applicable"], "");
+        check(evaluate, &planned(Observed::NotCollected, 0), &["cannot tell, required"], "were not read");
     }
 }

@@ -16,6 +16,7 @@
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
+use assay_bundle::facts::dimm::MemorySlot;
 use assay_bundle::facts::edac::{Dimm, MemoryController};
 
 use crate::certainty::{MEMORY_UE_PLACED, MEMORY_UE_UNPLACED, Place, Row};
@@ -41,9 +42,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn evaluate(facts: &Facts) -> Vec<Judgement> {
-    let mut judgements = over(&facts.memory_controllers, "memory controllers", true, |controllers| {
-        controllers.iter().flat_map(judge).collect()
-    });
+    let mut judgements = match (&facts.memory_controllers, corrects(&facts.memory_slots)) {
+        // Memory without correction cannot count its errors, whether anything that would count them answered or not.
+        (Observed::Unreadable { .. } | Observed::NotCollected, Some(false)) => {
+            vec![Judgement::not_applicable("memory controllers")]
+        }
+        (Observed::Absent, Some(true)) => vec![Judgement::cannot_tell(
+            "memory controllers",
+            "the modules have ECC, and this system counts no errors: it has no driver for them",
+            false,
+        )],
+        (controllers, _) => over(controllers, "memory controllers", true, |controllers| {
+            controllers.iter().flat_map(judge).collect()
+        }),
+    };
     // A machine whose firmware keeps the counters to itself still logs; with a counter found the log adds nothing.
     let counted = judgements.iter().any(|j| matches!(j.outcome, Outcome::Found(_)));
     if let Some(logged) = log_witness(facts, &UNCORRECTED_IN_LOG, |_| true).filter(|_| !counted) {
@@ -54,6 +66,22 @@ fn evaluate(facts: &Facts) -> Vec<Judgement> {
         judgements.insert(0, found("memory".to_owned(), Verdict::Suspected, title, row, place, vec![logged]));
     }
     judgements
+}
+
+/// Whether the modules can correct errors, by the firmware's description: some say that they have more bits than data,
+/// or all say that they have not.
+fn corrects(slots: &Observed<Vec<MemorySlot>>) -> Option<bool> {
+    let filled = slots.value()?.iter().filter(|slot| slot.filled.value() == Some(&true));
+    let more = |slot: &MemorySlot| {
+        let (data, total) = (slot.data_width_bits.value()?, slot.total_width_bits.value()?);
+        Some(total > data)
+    };
+    let said: Vec<Option<bool>> = filled.map(more).collect();
+    match () {
+        () if said.contains(&Some(true)) => Some(true),
+        () if !said.is_empty() && said.iter().all(|more| *more == Some(false)) => Some(false),
+        () => None,
+    }
 }
 
 fn judge(controller: &MemoryController) -> Vec<Judgement> {
@@ -247,5 +275,32 @@ mod tests {
         check(Observed::NotCollected, &["cannot tell, required"], "memory controllers");
         check(Observed::unreadable("denied"), &["cannot tell, required"], "denied");
         check(Observed::Absent, &["not applicable"], "");
+    }
+
+    #[test]
+    fn memory_that_cannot_correct_counts_nothing() {
+        let module = |total| MemorySlot {
+            filled: Observed::seen(true, "x"),
+            data_width_bits: Observed::seen(64, "x"),
+            total_width_bits: total,
+            ..MemorySlot::default()
+        };
+        let check = |controllers, slots, state: &str, says: &str| {
+            let slots = Observed::seen(slots, "sample/dimms.json");
+            let facts = Facts { memory_controllers: controllers, memory_slots: slots, ..nas() };
+            crate::fixture::check(evaluate, &facts, &[state], says);
+        };
+        let bits = |bits| Observed::seen(bits, "x");
+        let empty = || MemorySlot { filled: Observed::seen(false, "x"), ..MemorySlot::default() };
+        check(Observed::NotCollected, vec![module(bits(64)), empty()], "not applicable", "");
+        check(Observed::unreadable("denied"), vec![module(bits(64))], "not applicable", "");
+        check(Observed::NotCollected, vec![module(bits(72))], "cannot tell, required", "");
+        let unsaid = vec![module(bits(64)), module(Observed::Absent)];
+        check(Observed::NotCollected, unsaid, "cannot tell, required", "");
+        check(Observed::NotCollected, vec![empty()], "cannot tell, required", "");
+        check(Observed::Absent, vec![module(bits(64))], "not applicable", "");
+        check(Observed::Absent, vec![module(bits(72))], "cannot tell", "have ECC");
+        let counting = Observed::seen(vec![controller(&[("DIMM1", 0)])], "x");
+        check(counting, vec![module(bits(64))], "clear", "");
     }
 }
