@@ -1,4 +1,6 @@
-//! One drive, asked by our own read-only commands: for a NAS with neither the SMART files of QTS nor smartctl.
+//! One drive, asked by our own read-only commands: everything on a NAS with neither the SMART files of QTS nor smartctl;
+//! on one that has the files only, whether the drive sleeps and what it says of itself, which are not in them. Without
+//! the first nobody would know that reading a mirror may wake it.
 //!
 //! CHECK POWER MODE comes first, and a sleeping disk gets that one command and nothing else. It also tells what stands
 //! between: a SAS disk does not know it and is asked the SCSI way (where REQUEST SENSE comes first for the same
@@ -143,24 +145,52 @@ fn nothing(why: &str, power_mode: Observed<PowerMode>) -> Drive {
     Drive { power_mode, ..smartctl::nothing(why.to_owned()).drive }
 }
 
-async fn of_disk(asked: &Asked<'_, '_>, transport: Transport) -> Drive {
-    let (mode, why) = match asked.ask(DeviceQuery::AtaCheckPowerMode).await {
-        Ok(reply) => match reply.answer.sense().and_then(|sense| sense.registers) {
-            Some(registers) => match power_mode(registers.count) {
-                Some(mode @ (PowerMode::Standby | PowerMode::Sleep)) => {
-                    return nothing(ASLEEP, reply.seen(mode));
-                }
-                Some(mode) => (reply.seen(mode), String::new()),
-                None => {
-                    let why = reply.why(&format!("{:02X}h is no power mode", registers.count));
-                    (Observed::Unreadable { why: why.clone() }, why)
-                }
-            },
-            None => {
-                let why = reply.why("what stands before the drive drops the registers of its answer");
-                (Observed::Unreadable { why: why.clone() }, why)
-            }
+/// Asks one drive only what QTS's cache does not hold: whether it sleeps, and its own verdict. `why` is why nothing else
+/// was asked. What hangs behind USB is left to the cache: a bridge may spin its disk up.
+pub(crate) async fn verdict(door: &Door<'_>, node: &DeviceNode, transport: Transport, why: &str) -> Drive {
+    let asked = Asked { door, node, gone: Mutex::default() };
+    let drive = match transport {
+        Transport::Nvme => nvme::verdict(&asked, why).await,
+        Transport::Sata | Transport::Sas | Transport::Scsi => verdict_of_disk(&asked, why).await,
+        Transport::Usb | Transport::Virtio | Transport::Mmc => nothing(why, Observed::NotCollected),
+    };
+    Drive { device: node.name().to_owned(), ..drive }
+}
+
+async fn verdict_of_disk(asked: &Asked<'_, '_>, why: &str) -> Drive {
+    match mode(asked).await {
+        Ok(mode) if is_asleep(&mode) => nothing(ASLEEP, mode),
+        Ok(mode) if mode.is_seen() => {
+            Drive { health_passed: ata::verdict(asked).await, ..nothing(why, mode) }
+        }
+        Ok(mode) => nothing(why, mode),
+        Err(no) if no.refusal == Refusal::NotSupported => nothing(why, Observed::NotCollected),
+        Err(no) => nothing(&format!("{why}; {}", no.why), Observed::Unreadable { why: no.why }),
+    }
+}
+
+/// The power mode, or why it stays unknown.
+async fn mode(asked: &Asked<'_, '_>) -> Result<Observed<PowerMode>, No> {
+    let reply = asked.ask(DeviceQuery::AtaCheckPowerMode).await?;
+    let why = match reply.answer.sense().and_then(|sense| sense.registers) {
+        Some(registers) => match power_mode(registers.count) {
+            Some(mode) => return Ok(reply.seen(mode)),
+            None => format!("{:02X}h is no power mode", registers.count),
         },
+        None => "what stands before the drive drops the registers of its answer".to_owned(),
+    };
+    Ok(Observed::Unreadable { why: reply.why(&why) })
+}
+
+fn is_asleep(mode: &Observed<PowerMode>) -> bool {
+    matches!(mode.value(), Some(PowerMode::Standby | PowerMode::Sleep))
+}
+
+async fn of_disk(asked: &Asked<'_, '_>, transport: Transport) -> Drive {
+    let (mode, why) = match mode(asked).await {
+        Ok(mode) if is_asleep(&mode) => return nothing(ASLEEP, mode),
+        Ok(Observed::Unreadable { why }) => (Observed::Unreadable { why: why.clone() }, why),
+        Ok(mode) => (mode, String::new()),
         Err(no) if no.refusal == Refusal::NotSupported => {
             if matches!(transport, Transport::Sas | Transport::Scsi) {
                 return scsi::drive(asked).await;

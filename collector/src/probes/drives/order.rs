@@ -5,8 +5,9 @@
 //! of device types; the next is tried when an answer is poor, and the richest answer counts, whatever the exit status
 //! was. A sleeping drive is not woken (`-n standby`), and nothing else is sent to it. A drive that hangs is asked
 //! once. The volume of a TR enclosure is not asked at all: what would reach the drives behind it writes to a sector.
-//! What QTS has cached fills up afterwards whatever is missing (`super::cache`). Where smartctl cannot be used and QTS
-//! has cached nothing either, the drive is asked by our own read-only commands (`super::direct`).
+//! What QTS has cached fills up afterwards whatever is missing (`super::cache`). Where smartctl cannot be used, our own
+//! read-only commands ask the drive (`super::direct`): for everything where QTS has cached nothing, else only whether it
+//! sleeps and what it says of itself.
 
 use assay_bundle::facts::block::Transport;
 use assay_bundle::facts::drive::Drive;
@@ -79,7 +80,9 @@ pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool, is_ca
         Tool::Json => by_smartctl(door, target, false).await,
         Tool::Text => by_smartctl(door, target, true).await,
         // That smartctl is not here has been noted once, for all drives.
-        Tool::Missing(why) if is_cached => return smartctl::nothing(why.to_owned()).drive,
+        Tool::Missing(why) if is_cached => {
+            return direct::verdict(door, &target.node, target.transport, why).await;
+        }
         Tool::Missing(_) => return direct::drive(door, &target.node, target.transport).await,
     };
     if let smartctl::Answer::NoSmart(why) | smartctl::Answer::Unreadable(why) = &parsed.answer {

@@ -66,6 +66,18 @@ pub(super) async fn drive(asked: &Asked<'_, '_>, mode: Observed<PowerMode>) -> D
     with_statistics(with_smart(asked, &who, drive).await, &statistics)
 }
 
+/// What the drive says of itself.
+pub(super) async fn verdict(asked: &Asked<'_, '_>) -> Observed<bool> {
+    asked
+        .read(DeviceQuery::AtaSmartStatus, |answer| {
+            let registers = answer.sense().and_then(|sense| sense.registers);
+            let registers =
+                registers.ok_or("what stands before the drive drops the registers of its answer")?;
+            smart::verdict(&registers).ok_or_else(|| "the registers hold no verdict".to_owned())
+        })
+        .await
+}
+
 /// Verdict, attributes and logs of a drive that has SMART.
 async fn with_smart(asked: &Asked<'_, '_>, who: &identify::Identify, drive: Drive) -> Drive {
     let data = asked.ask(DeviceQuery::AtaSmartData).await;
@@ -80,14 +92,7 @@ async fn with_smart(asked: &Asked<'_, '_>, who: &identify::Identify, drive: Driv
         }
         Err(no) => no.observed(),
     };
-    let verdict = asked
-        .read(DeviceQuery::AtaSmartStatus, |answer| {
-            let registers = answer.sense().and_then(|sense| sense.registers);
-            let registers =
-                registers.ok_or("what stands before the drive drops the registers of its answer")?;
-            smart::verdict(&registers).ok_or_else(|| "the registers hold no verdict".to_owned())
-        })
-        .await;
+    let verdict = verdict(asked).await;
     let errors = if who.error_log {
         asked.read(DeviceQuery::AtaSmartErrorLogSummary, smart::error_count).await
     } else {

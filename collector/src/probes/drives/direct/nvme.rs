@@ -9,6 +9,16 @@ use crate::direct::{DeviceQuery, nvme};
 /// Entries of the error log that the question for it asks for; a controller that keeps fewer refuses.
 const NVME_ERRORS: u16 = 16;
 
+/// The health log alone: its warning is what the drive says of itself.
+pub(super) async fn verdict(asked: &Asked<'_, '_>, why: &str) -> Drive {
+    let health = asked.read(DeviceQuery::NvmeSmartLog, nvme::health).await;
+    Drive {
+        health_passed: health.as_ref().map(|health| health.log.critical_warning == 0),
+        nvme: health.map(|health| health.log),
+        ..nothing(why, Observed::NotCollected)
+    }
+}
+
 pub(super) async fn drive(asked: &Asked<'_, '_>) -> Drive {
     let who = asked.ask(DeviceQuery::NvmeIdentifyController).await;
     let mut drive = match &who {

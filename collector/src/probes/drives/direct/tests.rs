@@ -55,6 +55,14 @@ impl Machine {
 
     /// The drive, what was asked, and the raw forms, of which the same drive must come again.
     fn drive(&self, transport: Transport) -> (Drive, Vec<String>, BTreeMap<String, Vec<u8>>) {
+        self.answer(transport, ask)
+    }
+
+    fn answer(
+        &self,
+        transport: Transport,
+        ask: impl Fn(&dyn Source, Transport) -> Drive,
+    ) -> (Drive, Vec<String>, BTreeMap<String, Vec<u8>>) {
         let recording = Recording::new(self);
         let found = ask(&recording, transport);
         let raw = recording.into_raw();
@@ -63,11 +71,20 @@ impl Machine {
     }
 }
 
-fn ask(source: &dyn Source, transport: Transport) -> Drive {
+fn node(transport: Transport) -> DeviceNode {
     let name = if transport == Transport::Nvme { "nvme0" } else { "sda" };
-    let node = DeviceNode::parse(name).expect("a known shape");
+    DeviceNode::parse(name).expect("a known shape")
+}
+
+fn ask(source: &dyn Source, transport: Transport) -> Drive {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async { drive(&Door::new(source), &node, transport).await })
+    runtime.block_on(async { drive(&Door::new(source), &node(transport), transport).await })
+}
+
+/// What QTS's cache does not hold.
+fn ask_verdict(source: &dyn Source, transport: Transport) -> Drive {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async { verdict(&Door::new(source), &node(transport), transport, "no smartctl").await })
 }
 
 /// The registers of an ATA command that came back.
@@ -174,6 +191,42 @@ fn what_sleeps_gets_one_question() {
         sas_drive().with(DeviceQuery::ScsiRequestSense, good(), &asleep).drive(Transport::Sas);
     assert_eq!(asked, ["ata-power-mode", "scsi-sense"]);
     assert_eq!(drive.power_mode.value(), Some(&PowerMode::Standby));
+}
+
+#[test]
+fn beside_the_cache_only_sleep_and_verdict_are_asked() {
+    fn check(machine: &Machine, transport: Transport, health: Result<bool, &str>, questions: &[&str]) {
+        let (drive, asked, _) = machine.answer(transport, ask_verdict);
+        assert_eq!(asked, questions, "{transport:?}");
+        match (health, &drive.health_passed) {
+            (Ok(passed), Observed::Seen { value, .. }) => assert_eq!(*value, passed),
+            (Err(words), other) => {
+                assert!(other.why_not().is_some_and(|why| why.contains(words)), "{other:?}")
+            }
+            (Ok(_), other) => panic!("{other:?}"),
+        }
+        let slept = is_asleep(&drive.power_mode);
+        assert_eq!(slept, health == Err(ASLEEP), "{:?}", drive.power_mode);
+        assert!(drive.ata_attributes.value().is_none() && drive.temperature_c.value().is_none());
+    }
+    const MODE: &str = "ata-power-mode";
+    for transport in [Transport::Sata, Transport::Sas, Transport::Scsi] {
+        check(&disk(), transport, Ok(true), &[MODE, "ata-smart-status"]);
+        let asleep = disk().with(DeviceQuery::AtaCheckPowerMode, registers(0, 0, 0), &[]);
+        check(&asleep, transport, Err(ASLEEP), &[MODE]);
+        let silent = disk().with(DeviceQuery::AtaCheckPowerMode, good(), &[]);
+        check(&silent, transport, Err("no smartctl"), &[MODE]);
+    }
+    let hangs = || Failure::Deadline { after_ms: 30_000 };
+    check(
+        &disk().failing(DeviceQuery::AtaCheckPowerMode, hangs()),
+        Transport::Sata,
+        Err("no answer within"),
+        &[MODE],
+    );
+    check(&sas_drive(), Transport::Sas, Err("no smartctl"), &[MODE]);
+    check(&disk(), Transport::Usb, Err("no smartctl"), &[]);
+    check(&nvme_drive(), Transport::Nvme, Ok(true), &["nvme-smart"]);
 }
 
 #[test]
