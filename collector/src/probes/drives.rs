@@ -337,6 +337,8 @@ fn filled(best: Drive, other: Drive) -> Drive {
         nvme: best.nvme.or(|| other.nvme),
         link_speed: best.link_speed.or(|| other.link_speed),
         link_speed_max: best.link_speed_max.or(|| other.link_speed_max),
+        listed_link_speed: best.listed_link_speed.or(|| other.listed_link_speed),
+        listed_link_speed_max: best.listed_link_speed_max.or(|| other.listed_link_speed_max),
         qts_health: best.qts_health.or(|| other.qts_health),
         qts_cache: best.qts_cache.or(|| other.qts_cache),
         ..best

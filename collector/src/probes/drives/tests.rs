@@ -172,6 +172,7 @@ fn smartctl_is_richer_and_the_cache_fills_up() {
     let drive = check_sources(&[asked, cached], ["smartctl", "smartctl", "cache", "cache"]);
     assert_eq!(drive.qts_health.value(), Some(&QtsHealth::Abnormal));
     assert_eq!(drive.health_passed.value(), Some(&true), "QTS's judgement is a fact of its own");
+    assert_eq!(drive.listed_link_speed.place(), Some("etc/enclosure_0.conf"));
     check_sources(&[asked], ["smartctl", "smartctl", "", ""]);
     let drive = check_sources(&[missing, cached], ["cache", "", "cache", "cache"]);
     assert_eq!(drive.serial.place(), Some("etc/enclosure_0.conf"));
