@@ -45,12 +45,20 @@ fn evaluate(facts: &Facts) -> Vec<Judgement> {
 }
 
 fn judge(unit: &PowerUnit) -> Judgement {
-    let status = match &unit.status {
+    let (status, look) = match &unit.status {
         Observed::Seen { value: PowerStatus::Good, .. } => return Judgement::clear(&unit.name),
-        Observed::Seen { value: PowerStatus::Failed, .. } => "QTS reports it as failed, or without input",
-        Observed::Seen { value: PowerStatus::Removed, .. } => "QTS reports it as removed",
-        Observed::Seen { value: PowerStatus::DetectionDisabled, .. } => "QTS does not watch it",
-        Observed::Seen { value: PowerStatus::Other, .. } => "QTS reports a state that is not known here",
+        Observed::Seen { value: PowerStatus::Failed, .. } => {
+            ("QTS reports it as failed, or without input", "look at its lamp and its cord")
+        }
+        Observed::Seen { value: PowerStatus::Removed, .. } => {
+            ("QTS reports it as removed", "look whether a unit belongs there and is pushed in")
+        }
+        Observed::Seen { value: PowerStatus::DetectionDisabled, .. } => {
+            ("QTS does not watch it", "look at its lamp")
+        }
+        Observed::Seen { value: PowerStatus::Other, .. } => {
+            ("QTS reports a state that is not known here", "look at its lamp")
+        }
         other => {
             let why = format!("its state was not read: {}", other.why_not().unwrap_or_default());
             return Judgement::cannot_tell(&unit.name, why, true);
@@ -58,9 +66,7 @@ fn judge(unit: &PowerUnit) -> Judgement {
     };
     let place = unit.status.place().unwrap_or_default();
     let line = unit.line.map(|line| format!(", line {line}")).unwrap_or_default();
-    let why = format!(
-        "{status} (raw/{place}{line}); no rule of this version judges power units: look at its lamp and its cord"
-    );
+    let why = format!("{status} (raw/{place}{line}); no rule of this version judges power units: {look}");
     Judgement::cannot_tell(&unit.name, why, true)
 }
 
@@ -104,7 +110,7 @@ mod tests {
             required,
             "failed, or without input (raw/var/log/hal_daemon.log, line 12)",
         );
-        check(Some(true), seen(Removed), required, "removed");
+        check(Some(true), seen(Removed), required, "whether a unit belongs there");
         check(Some(true), seen(DetectionDisabled), required, "does not watch");
         check(Some(true), two(Observed::unreadable("no status")), required, "no status");
         let one = Observed::seen(vec![unit(1, Observed::seen(Good, "log"))], "log");
