@@ -277,6 +277,7 @@ fn the_volume_of_a_tr_enclosure_is_not_asked() {
         assert_eq!(drive.serial.value().is_none(), is_tr, "{files:?}");
         let why = drive.health_passed.why_not();
         assert_eq!(why.as_deref() == Some(order::TR_VOLUME), is_tr, "{files:?}: {why:?}");
+        assert!(!drive.bay.is_seen() && !drive.qts_health.is_seen(), "{files:?}: {drive:?}");
     }
     let usb = ("sys/block/sda.link", USB);
     let vendor = "sys/devices/pci0000:00/0000:00:14.0/usb1/1-4/idVendor";
@@ -288,7 +289,9 @@ fn the_volume_of_a_tr_enclosure_is_not_asked() {
     check(&[("sys/block/sda.link", SATA), ("sys/block/sda/device/model", "TR-004 DISK00\n")], false);
     let virtual_row =
         "[PhysicalDisk_1]\nport_id = 1\npd_sys_name = /dev/sda\nmodel = X\ncapabilities = 524288\n";
-    check(&[usb, ("etc/enclosure_33.conf", virtual_row)], true);
+    // A volume over four bays is in none of them, and the cache of bay 1 is about the drive there.
+    let cached = ("tmp/smart/smart_33_1.info", CACHE);
+    check(&[usb, ("etc/enclosure_33.conf", virtual_row), cached], true);
 }
 
 #[test]
