@@ -26,13 +26,15 @@ pub(crate) fn name(drive: &Drive) -> String {
     }
 }
 
-/// `bay 3` of the machine itself, `bay 3 of enclosure 32` of what is attached: every enclosure counts from 1.
+/// `bay 3` of the machine itself, `bay 3 of enclosure 32` of what is attached: every enclosure counts from 1. A volume
+/// over all of an enclosure's drives is in none of its bays.
 fn bay(drive: &Drive) -> Option<String> {
-    let bay = drive.bay.value()?;
-    Some(match drive.enclosure.value() {
-        None | Some(0) => format!("bay {bay}"),
-        Some(enclosure) => format!("bay {bay} of enclosure {enclosure}"),
-    })
+    match (drive.bay.value(), drive.enclosure.value()) {
+        (Some(bay), None | Some(0)) => Some(format!("bay {bay}")),
+        (Some(bay), Some(enclosure)) => Some(format!("bay {bay} of enclosure {enclosure}")),
+        (None, Some(enclosure)) if *enclosure > 0 => Some(format!("enclosure {enclosure}")),
+        (None, _) => None,
+    }
 }
 
 /// Path of a drive's fact.
@@ -54,8 +56,16 @@ pub(crate) fn suspects(row: &Row, drive: &Drive) -> Vec<Suspect> {
     row.suspects(|share| match (share.kind, share.component) {
         (SuspectKind::Part, Component::Drive) => place(drive),
         (_, Component::Slot | Component::Link) => Place::at(location(drive)),
-        _ => Place::at("the unit"),
+        _ => Place::at(chassis(drive)),
     })
+}
+
+/// What gives the drive its power: the machine, or the enclosure that is attached to it.
+fn chassis(drive: &Drive) -> String {
+    match drive.enclosure.value() {
+        None | Some(0) => "the unit".to_owned(),
+        Some(enclosure) => format!("enclosure {enclosure}"),
+    }
 }
 
 /// What identifies a drive to its maker: model and serial, first in every drive finding's evidence.
@@ -132,7 +142,7 @@ pub(crate) fn drive_of<'a>(facts: &'a Facts, kernel_name: &str) -> Option<&'a Dr
 }
 
 /// What the kernel log says under one of these signatures about a subject that `about` accepts: the first event, and
-/// how many there were.
+/// how many of its kind there were. One failed read leaves lines of several kinds.
 pub(crate) fn log_witness(
     facts: &Facts,
     signatures: &[&str],
@@ -142,7 +152,8 @@ pub(crate) fn log_witness(
     let wanted = |e: &&KernelEvent| signatures.iter().any(|name| e.says(name)) && about(e.subject.as_deref());
     let events: Vec<&KernelEvent> = log.events.iter().filter(wanted).collect();
     let first = events.first()?;
-    let times: u64 = events.iter().map(|e| e.repeats.max(1)).fold(0, u64::saturating_add);
+    let same = events.iter().filter(|e| e.signature == first.signature && e.subject == first.subject);
+    let times: u64 = same.map(|e| e.repeats.max(1)).fold(0, u64::saturating_add);
     let subject = first.subject.as_deref().unwrap_or("this machine");
     let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
     let value = format!("{} of {subject}, {times}, first in line {}", first.signature, first.line);
@@ -185,6 +196,12 @@ mod tests {
             assert_eq!(location(&drive), expected);
             assert_eq!(name(&drive), format!("drive in {expected} (sdk)"));
         }
+        let enclosure = Observed::seen(33, "x");
+        let volume = Drive { enclosure, bay: Observed::Absent, ..crate::fixture::hdd("sde", 1) };
+        assert_eq!(
+            (name(&volume).as_str(), chassis(&volume).as_str()),
+            ("drive in enclosure 33 (sde)", "enclosure 33")
+        );
         let outside = Drive { enclosure: Observed::seen(32, "x"), ..crate::fixture::hdd("sda", 1) };
         let drives = [outside, crate::fixture::hdd("sdb", 2)];
         assert_eq!(sorted(&drives).iter().map(|d| d.device.as_str()).collect::<Vec<_>>(), ["sdb", "sda"]);

@@ -144,12 +144,18 @@ impl Known {
         found.notes.iter().for_each(|note| door.note(note));
         let by_map = self.bays.row(found.row).map(bays::by_map).unwrap_or_default();
         let drive = filled(placed(answer, &found.bay), by_map);
+        let device = target.node.name().to_owned();
+        if target.is_tr_volume {
+            // It lies on the drives of all bays, and what QTS has cached for one of these is about one drive.
+            let drive = Drive { device, bay: Observed::Absent, ..filled(drive, system) };
+            return (drive, found.row);
+        }
         let cached = self.cached(&found.bay);
         if let Observed::Unreadable { why } = &cached.qts_health {
             door.note(why);
         }
         let drive = filled(filled(drive, cached), system);
-        (Drive { device: target.node.name().to_owned(), ..drive }, found.row)
+        (Drive { device, ..drive }, found.row)
     }
 
     fn cached(&self, bay: &Observed<(u32, u32)>) -> Drive {

@@ -186,11 +186,13 @@ fn uncorrectable(drive: &Drive) -> Option<Evidence> {
     Some(told(fact(drive, &format!("ata_attributes[198 {}]", a.name)), format!("{} sectors", a.raw), from))
 }
 
-/// Read errors of the medium that the kernel logged for this drive, under its name or its port's.
+/// Read errors of the medium that the kernel logged for this drive, under its name or its port's. A port with a port
+/// multiplier speaks for several drives, so it speaks for none.
 fn kernel_witness(facts: &Facts, drive: &Drive) -> Option<Evidence> {
     let own = disk(&drive.device);
-    let port = facts.block_devices.value().into_iter().flatten().find(|b| disk(&b.name) == own);
-    let port = port.and_then(|b| b.ata_port.value());
+    let blocks = || facts.block_devices.value().into_iter().flatten();
+    let port = blocks().find(|b| disk(&b.name) == own).and_then(|b| b.ata_port.value());
+    let port = port.filter(|port| blocks().filter(|b| b.ata_port.value() == Some(port)).count() == 1);
     log_witness(facts, &READ_FAILED, |subject| {
         subject.is_some_and(|s| disk(s) == own || port.is_some_and(|p| p == s))
     })
@@ -273,20 +275,24 @@ mod tests {
             repeats: 1,
             ..KernelEvent::default()
         };
-        for (subject, says) in
-            [("sda", "first in line 42"), ("sdb", "a power loss leaves"), ("ata1", "first in line 42")]
-        {
+        let on_port = |name: &str| assay_bundle::facts::block::BlockDevice {
+            name: name.to_owned(),
+            ata_port: Observed::seen("ata1".to_owned(), "x"),
+            ..Default::default()
+        };
+        let alone = vec![on_port("sda")];
+        let multiplied = vec![on_port("sda"), on_port("sdb")];
+        for (subject, blocks, says) in [
+            ("sda", &alone, "first in line 42"),
+            ("sdb", &alone, "a power loss leaves"),
+            ("ata1", &alone, "first in line 42"),
+            ("ata1", &multiplied, "a power loss leaves"),
+            ("sda", &multiplied, "first in line 42"),
+        ] {
             let mut facts = with_drives(vec![with(&[(197, "Current_Pending_Sector", 8)])]);
             let log = KernelLog { events: vec![event(subject)], ..KernelLog::default() };
             facts.kernel_log = Observed::seen(log, "dev/kmsg");
-            facts.block_devices = Observed::seen(
-                vec![assay_bundle::facts::block::BlockDevice {
-                    name: "sda".to_owned(),
-                    ata_port: Observed::seen("ata1".to_owned(), "x"),
-                    ..Default::default()
-                }],
-                "sys/block",
-            );
+            facts.block_devices = Observed::seen(blocks.clone(), "sys/block");
             crate::fixture::check(evaluate, &facts, &["found, suspected"], says);
         }
     }

@@ -184,6 +184,7 @@ fn smartctl_is_richer_and_the_cache_fills_up() {
     let listed =
         [&drive.listed_link_speed, &drive.listed_link_speed_max].map(|speed| speed.value().map(|s| s.code));
     assert_eq!(listed, [Some(8), Some(9)], "the map's own words stay beside the drive's");
+    assert_eq!(drive.listed_link_speed.place(), Some("etc/enclosure_0.conf"));
     check_sources(&[asked], ["smartctl", "smartctl", "", ""]);
     let drive = check_sources(&[missing, cached], ["cache", "", "cache", "cache"]);
     assert_eq!(drive.serial.place(), Some("etc/enclosure_0.conf"));
@@ -288,6 +289,7 @@ fn the_volume_of_a_tr_enclosure_is_not_asked() {
         assert_eq!(drive.serial.value().is_none(), is_tr, "{files:?}");
         let why = drive.health_passed.why_not();
         assert_eq!(why.as_deref() == Some(order::TR_VOLUME), is_tr, "{files:?}: {why:?}");
+        assert!(!drive.bay.is_seen() && !drive.qts_health.is_seen(), "{files:?}: {drive:?}");
     }
     let usb = ("sys/block/sda.link", USB);
     let vendor = "sys/devices/pci0000:00/0000:00:14.0/usb1/1-4/idVendor";
@@ -299,7 +301,9 @@ fn the_volume_of_a_tr_enclosure_is_not_asked() {
     check(&[("sys/block/sda.link", SATA), ("sys/block/sda/device/model", "TR-004 DISK00\n")], false);
     let virtual_row =
         "[PhysicalDisk_1]\nport_id = 1\npd_sys_name = /dev/sda\nmodel = X\ncapabilities = 524288\n";
-    check(&[usb, ("etc/enclosure_33.conf", virtual_row)], true);
+    // A volume over four bays is in none of them, and the cache of bay 1 is about the drive there.
+    let cached = ("tmp/smart/smart_33_1.info", CACHE);
+    check(&[usb, ("etc/enclosure_33.conf", virtual_row), cached], true);
 }
 
 #[test]
