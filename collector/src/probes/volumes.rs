@@ -14,7 +14,9 @@ use crate::source::Request;
 
 /// Only QTS and QuTS hero have it.
 const PLATFORM_CONF: &str = "/etc/platform.conf";
-/// Most volumes that are asked for. QTS offers 128; a machine has a handful.
+/// QTS offers 128 volumes, QuTS hero some hundred shared folders; far more is no count of them.
+const MOST_COUNTED: u32 = 4096;
+/// Most volumes that are asked for. A machine has a handful.
 const MOST_VOLUMES: u8 = 32;
 
 /// Reads every volume.
@@ -94,7 +96,8 @@ impl Asker<'_, '_> {
 }
 
 fn count(text: &str) -> Option<u8> {
-    text.split_whitespace().next()?.parse::<u32>().ok().map(|count| u8::try_from(count).unwrap_or(u8::MAX))
+    let count = text.split_whitespace().next()?.parse::<u32>().ok().filter(|count| *count <= MOST_COUNTED)?;
+    Some(u8::try_from(count).unwrap_or(u8::MAX))
 }
 
 /// Numbers are those of the management pages.
@@ -169,6 +172,7 @@ mod tests {
             assert_eq!(status(text), expected, "{text}");
         }
         assert_eq!((count("2\n"), count("--"), count("900")), (Some(2), None, Some(255)));
+        assert_eq!((count("-1"), count("4294967295"), count("NaN")), (None, None, None));
     }
 
     #[test]

@@ -84,7 +84,8 @@ pub(super) const ROWS: &[Signature] = &[
     row(
         "scsi-failure-predicted",
         About::Scsi,
-        r"Add\. Sense: (?:Failure prediction threshold exceeded|Hardware impending failure)",
+        // 5D/00 to 5D/7F. 5D/FF has "(false)" at its end: the drive tests its alarm.
+        r"Add\. Sense: (?:[A-Za-z ]*[Ff]ailure prediction threshold exceeded\s*$|[A-Za-z ]+ impending failure)",
     ),
     row("scsi-unrecovered-read", About::Scsi, r"Add\. Sense: (?:Unrecovered read error|Record not found)"),
     row("scsi-write-error", About::Scsi, r"Add\. Sense: Write error"),
@@ -237,6 +238,17 @@ mod tests {
                     "scsi-failure-predicted",
                     "sdc",
                 ),
+                some(
+                    "sd 2:0:0:0: [sdc] Add. Sense: Media failure prediction threshold exceeded",
+                    "scsi-failure-predicted",
+                    "sdc",
+                ),
+                some(
+                    "sd 2:0:0:0: [sdc] Add. Sense: Data channel impending failure data error rate too high",
+                    "scsi-failure-predicted",
+                    "sdc",
+                ),
+                none("sd 2:0:0:0: [sdc] Add. Sense: Failure prediction threshold exceeded (false)"),
                 some(
                     "sd 2:0:0:0: [sdc] tag#11 Add. Sense: Unrecovered read error - auto reallocate failed",
                     "scsi-unrecovered-read",
