@@ -62,7 +62,10 @@ pub(crate) fn conclude(
 ) -> anyhow::Result<Run> {
     let mut door = Door::open(key, Level::default())?;
     let redacted = redact(&mut door, collection)?;
-    let diagnosis = assay_diagnosis::diagnose(&redacted.facts);
+    let diagnosis = match source {
+        RunSource::Judged => assay_diagnosis::diagnose_pasted(&redacted.facts),
+        RunSource::Live | RunSource::Recorded => assay_diagnosis::diagnose(&redacted.facts),
+    };
     let (entitlement, recommendation) = recommend(&redacted.facts, &diagnosis, invoice_date);
     let (diagnosis, content) = close(door, redacted.entries, diagnosis)?;
     Ok(Run {

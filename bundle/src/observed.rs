@@ -7,6 +7,16 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+/// The words for a reading that nobody took. Of what a person pasted they would be advice to mend a machine that nobody
+/// asked: there [`NOT_PASTED`] stands instead.
+pub const NOBODY_READ: &str = "nothing that reads it answered";
+/// The same for several readings.
+pub const NOBODY_READ_THEM: &str = "nothing that reads them answered";
+/// The same for a part of which only a plan tells.
+pub const NOBODY_ANSWERED: &str = "nothing answered";
+/// The words for a reading that is in none of the outputs that were pasted.
+pub const NOT_PASTED: &str = "not pasted";
+
 /// One reading of one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -144,7 +154,7 @@ impl<T> Observed<T> {
             Self::Seen { .. } => None,
             Self::Absent => Some("this machine has none".to_owned()),
             Self::Unreadable { why } => Some(why.clone()),
-            Self::NotCollected => Some("nothing that reads it answered".to_owned()),
+            Self::NotCollected => Some(NOBODY_READ.to_owned()),
         }
     }
 }

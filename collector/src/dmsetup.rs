@@ -21,7 +21,8 @@ pub fn parse(text: &str) -> BTreeMap<String, Vec<DmTarget>> {
     devices
 }
 
-fn piece(line: &str) -> Option<(&str, DmTarget)> {
+/// One line: the name of its device and the piece.
+pub(crate) fn piece(line: &str) -> Option<(&str, DmTarget)> {
     // A name may hold colons, but no blank.
     let (name, rest) = line.split_once(": ")?;
     if name.is_empty() || name.contains(char::is_whitespace) {

@@ -42,6 +42,13 @@ fn rows<'a>(text: &'a str, first: &str) -> Vec<Row<'a>> {
     all
 }
 
+/// Whether this is the line of headings of one of the two tables.
+pub(crate) fn is_heading(line: &str) -> bool {
+    let found = words(line.trim_end());
+    let first = found.first().is_some_and(|(_, word)| matches!(*word, "LV" | "PV"));
+    first && found.iter().any(|(_, word)| *word == "Attr")
+}
+
 fn row<'a>(headings: &[(usize, &'a str)], found: &[(usize, &str)]) -> Row<'a> {
     let mut row: Row<'a> = Vec::new();
     for (start, word) in found {

@@ -42,6 +42,11 @@ pub fn parse(text: &str, place: &str) -> Vec<MdArray> {
     arrays
 }
 
+/// Whether the description of an array begins at this line.
+pub(crate) fn begins(line: &str) -> bool {
+    detail(line).is_some() || query(line, "").is_some()
+}
+
 /// `/dev/md1:` alone on its line.
 fn detail(line: &str) -> Option<MdArray> {
     let name = node(line.trim_end().strip_suffix(':')?)?;

@@ -54,6 +54,11 @@ pub fn parse(text: &str, place: &str) -> Vec<ZfsPool> {
     pools
 }
 
+/// Whether the description of a pool begins at this line.
+pub(crate) fn begins(line: &str) -> bool {
+    matches!(key(line), Some(("pool", name)) if !name.is_empty())
+}
+
 /// `  pool: zpool1`.
 fn key(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;

@@ -7,6 +7,7 @@
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Finding, Suspect, Verdict};
 use assay_bundle::facts::Facts;
+use assay_bundle::observed::NOBODY_READ_THEM;
 
 /// One suspicion, with everything that is needed to cite, explain and contest it.
 #[derive(Debug)]
@@ -124,7 +125,8 @@ pub(crate) fn over<T>(
             vec![Judgement::cannot_tell(subject, format!("could not be read: {why}"), required)]
         }
         Observed::NotCollected => {
-            vec![Judgement::cannot_tell(subject, "were not read: nothing that reads them answered", required)]
+            let why = format!("were not read: {NOBODY_READ_THEM}");
+            vec![Judgement::cannot_tell(subject, why, required)]
         }
     }
 }

@@ -6,6 +6,7 @@ use assay_bundle::diagnosis::{Component, Evidence, Suspect, SuspectKind};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::drive::{AtaAttribute, Drive, PowerMode, SelfTest, SelfTestOutcome};
 use assay_bundle::facts::kernel_log::KernelEvent;
+use assay_bundle::observed::NOBODY_READ;
 
 use crate::certainty::{Place, Row};
 use crate::evidence::{seen, told};
@@ -107,7 +108,7 @@ pub(crate) fn why_missing<T>(drive: &Drive, what: &str, reading: &Observed<T>) -
     }
     match reading {
         Observed::Unreadable { why } => format!("{what} could not be read: {why}"),
-        _ => format!("{what} was not read: nothing that reads it answered"),
+        _ => format!("{what} was not read: {NOBODY_READ}"),
     }
 }
 

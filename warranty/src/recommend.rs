@@ -6,6 +6,7 @@
 
 use assay_bundle::diagnosis::{Component, Diagnosis, Finding, Removable, Suspect, Verdict};
 use assay_bundle::entitlement::{Coverage, Entitlement, StandardPeriod};
+use assay_bundle::observed::NOT_PASTED;
 use assay_bundle::recommendation::{Action, Recommendation, Step};
 
 /// The warning that goes with every drive that leaves the unit (L2).
@@ -197,6 +198,8 @@ fn read_again(diagnosis: &Diagnosis) -> Vec<Step> {
         let subjects = subjects.join(", ");
         let how = if why.contains("asleep") {
             "run a check while it is awake, for example during a backup"
+        } else if why.contains(NOT_PASTED) {
+            "paste the outputs that show it too, or run a check on the NAS itself"
         } else {
             "mend that and run a check again"
         };
@@ -368,12 +371,14 @@ mod tests {
             ("drive in bay 3 (sdc)", "asleep; was not woken", true),
             ("drive in bay 3 (sdc)", "asleep; was not woken", true),
             ("fans", "could not be read: denied", true),
+            ("memory controllers", "were not read: not pasted", true),
         ];
         let says = [
             "Drive in bay 2 (sdb), drive in bay 3 (sdc) could not be told",
             "while it is awake",
             "Fans could not",
+            "not pasted): paste the outputs",
         ];
-        check(&diagnosis(vec![], &unknowns), &covered(), &[ReadAgain, ReadAgain], &says);
+        check(&diagnosis(vec![], &unknowns), &covered(), &[ReadAgain, ReadAgain, ReadAgain], &says);
     }
 }

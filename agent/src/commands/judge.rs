@@ -13,11 +13,18 @@ use crate::pipeline::{self, Run};
 use crate::trouble::{NextStep, refuse};
 use crate::{identity, output, terminal};
 
-/// Judge outputs of other tools: smartctl, kernel logs, mdstat and more
+/// Judge outputs of other tools: smartctl, kernel logs, mdstat, QTS commands and more
 #[derive(clap::Args)]
 #[command(after_help = concat!(
-    "Outputs are recognised by content, not by name; one file may hold several. The result is as good as the paste:\n\
-     it is no evidence for a shipment, and what was not pasted is not judged. Nothing is read from this machine.\n\
+    "Known are:\n\
+     - smartctl as text or JSON, a kernel log (dmesg, /dev/kmsg, syslog, kept kmsg files), /proc/mdstat;\n\
+     - mdadm --detail, zpool status (text or -j), lvs, pvs, dmsetup status, ipmitool sdr and sel, upsc;\n\
+     - a shell session with getsysinfo, hal_app, get_hwsn, getcfg or qcli_storage -d, prompts included;\n\
+     - enclosure_N.conf, smart_E_P.info, hal_daemon.log, model.conf (printed with cat), pages of QTS's management,\n\
+       rows of its event log.\n\n\
+     Outputs are recognised by content, not by name; one file may hold several. Paste them whole and as they were\n\
+     printed: a map of bays beside a drive's report tells its bay. The result is as good as the paste: it is no\n\
+     evidence for a shipment, and what was not pasted is not judged. Nothing is read from this machine.\n\
      Next: `assay explain CODE` for a finding, `assay collect` on the NAS itself for evidence.\n",
     exit_codes!()
 ))]

@@ -1,12 +1,12 @@
 //! A kernel log: `dmesg`, `/dev/kmsg` records, or a syslog's kernel lines.
 
-use assay_bundle::{Facts, Observed};
+use assay_bundle::Observed;
 
-use super::{Format, Output, never};
+use super::{Begins, Format, Gathered, Output, never};
 use crate::probes::kernel_log;
 
 pub(super) const FORMAT: Format =
-    Format { name: "kernel log", begins, interrupts: false, is_json: never, read };
+    Format { name: "kernel log", begins, place: Begins::Apart, is_json: never, read };
 
 /// A line that starts with a time since boot, a priority or a kmsg head, or that a syslog marks as the kernel's.
 fn begins(lines: &[&str]) -> bool {
@@ -23,14 +23,14 @@ fn begins(lines: &[&str]) -> bool {
 }
 
 /// Events carry the line of one text, so only one log can be read at a time.
-fn read(facts: &mut Facts, output: &Output<'_>) -> Result<(), String> {
-    if let Observed::Seen { from, .. } = &facts.kernel_log {
+fn read(gathered: &mut Gathered, output: &Output<'_>) -> Result<(), String> {
+    if let Observed::Seen { from, .. } = &gathered.facts.kernel_log {
         return Err(format!("{from} is a kernel log already; judge this one by itself"));
     }
     match kernel_log::parse(output.text.as_bytes(), false, output.place) {
         Observed::Unreadable { why } => Err(why),
         log => {
-            facts.kernel_log = log;
+            gathered.facts.kernel_log = log;
             Ok(())
         }
     }

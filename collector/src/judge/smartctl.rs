@@ -1,13 +1,13 @@
 //! What smartctl printed, text or JSON, of any version. One output is one drive.
 
 use assay_bundle::facts::drive::Drive;
-use assay_bundle::{Facts, Observed};
+use assay_bundle::Observed;
 use serde_json::Value;
 
-use super::{Format, Output, add};
+use super::{Begins, Format, Gathered, Output, add};
 use crate::smartctl::{self, Answer};
 
-pub(super) const FORMAT: Format = Format { name: "smartctl", begins, interrupts: true, is_json, read };
+pub(super) const FORMAT: Format = Format { name: "smartctl", begins, place: Begins::Anywhere, is_json, read };
 
 /// `smartctl 7.2 2020-12-30 r5155 [x86_64-linux-5.10] (local build)`, or `smartctl version 5.38 [x86_64…]`.
 fn begins(lines: &[&str]) -> bool {
@@ -21,7 +21,7 @@ fn is_json(document: &Value) -> bool {
     document.get("smartctl").is_some_and(Value::is_object)
 }
 
-fn read(facts: &mut Facts, output: &Output<'_>) -> Result<(), String> {
+fn read(gathered: &mut Gathered, output: &Output<'_>) -> Result<(), String> {
     let parsed = smartctl::parse(output.text.as_bytes(), output.place);
     let why = match parsed.answer {
         Answer::Answered | Answer::Asleep(_) => None,
@@ -36,10 +36,10 @@ fn read(facts: &mut Facts, output: &Output<'_>) -> Result<(), String> {
     if drive.device.is_empty() {
         drive.device = output.place.to_owned();
     }
-    if let Observed::Seen { value: known, .. } = &mut facts.drives {
+    if let Observed::Seen { value: known, .. } = &mut gathered.facts.drives {
         known.retain(|other| !is_same(other, &drive));
     }
-    add(&mut facts.drives, vec![drive], output.place);
+    add(&mut gathered.facts.drives, vec![drive], output.place);
     Ok(())
 }
 

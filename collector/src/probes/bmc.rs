@@ -39,13 +39,13 @@ pub(crate) async fn collect(door: &Door<'_>) -> (Observed<Bmc>, Found) {
 async fn output<T>(
     door: &Door<'_>,
     command: SensorsCommand,
-    read: impl FnOnce(&str) -> Option<Vec<T>>,
+    read: impl FnOnce(&str, &str) -> Option<Vec<T>>,
     expected: &str,
 ) -> Observed<Vec<T>> {
     let command = Command::Sensors(command);
     let noun = command.line();
     match door.ask(&Request::Run(command)).await {
-        Ok(fetched) => door.noted(match read(&fetched.text()) {
+        Ok(fetched) => door.noted(match read(&fetched.text(), &fetched.place) {
             Some(found) if found.is_empty() => Observed::Absent,
             Some(found) => Observed::seen(found, fetched.place),
             None => Observed::unreadable(format!("{noun}: its answer is not {expected}")),
@@ -61,8 +61,9 @@ fn rows(text: &str) -> impl Iterator<Item = (u64, Vec<&str>)> {
     whole.map(|(number, line)| (number, line.split('|').map(str::trim).collect()))
 }
 
+/// Sensors of a text that stands at `place`:
 /// `CPU Temp         | 01h | ok  |  3.1 | 45 degrees C`. `None` when nothing looks like that.
-fn sensors(text: &str) -> Option<Vec<BmcSensor>> {
+pub(crate) fn sensors(text: &str, place: &str) -> Option<Vec<BmcSensor>> {
     let row = |(_, fields): (u64, Vec<&str>)| match fields.as_slice() {
         [name, id, state, _, reading] if id.ends_with('h') && fits(name) => {
             let absent = matches!(*state, "ns" | "na");
@@ -72,10 +73,10 @@ fn sensors(text: &str) -> Option<Vec<BmcSensor>> {
                 name: (*name).to_owned(),
                 state: match (absent, known) {
                     (true, _) => Observed::Absent,
-                    (_, true) => Observed::seen((*state).to_owned(), SDR),
+                    (_, true) => Observed::seen((*state).to_owned(), place),
                     _ => Observed::unreadable("ipmitool: a state that is not known"),
                 },
-                reading: if absent { Observed::Absent } else { reading_of(reading) },
+                reading: if absent { Observed::Absent } else { reading_of(reading, place) },
             })
         }
         _ => None,
@@ -84,14 +85,11 @@ fn sensors(text: &str) -> Option<Vec<BmcSensor>> {
     (!found.is_empty() || text.trim().is_empty()).then_some(found)
 }
 
-const SDR: &str = "cmd/ipmitool.sdr/stdout";
-const SEL: &str = "cmd/ipmitool.sel/stdout";
-
 fn fits(text: &str) -> bool {
     !text.is_empty() && text.len() <= MOST_FIELD
 }
 
-fn reading_of(text: &str) -> Observed<BmcReading> {
+fn reading_of(text: &str, place: &str) -> Observed<BmcReading> {
     if matches!(text, "" | "No Reading" | "Disabled" | "Not Readable" | "Not Available") {
         return Observed::Absent;
     }
@@ -103,7 +101,7 @@ fn reading_of(text: &str) -> Observed<BmcReading> {
         Some((milli, unit)) => BmcReading::Number { milli, unit: unit.to_owned() },
         None => BmcReading::Words(text.to_owned()),
     };
-    Observed::seen(reading, SDR)
+    Observed::seen(reading, place)
 }
 
 /// `12.10` as 12100; further digits are left out.
@@ -121,9 +119,9 @@ fn thousandths(text: &str) -> Option<i64> {
 
 /// `   1 | 05/04/2026 | 12:34:56 | Power Supply PS1 Status | Power Supply AC lost | Asserted`, or `Pre-Init` and a
 /// counter instead of a day. `None` when nothing looks like that.
-fn events(text: &str) -> Option<Vec<BmcEvent>> {
+pub(crate) fn events(text: &str, place: &str) -> Option<Vec<BmcEvent>> {
     let mut newest = VecDeque::new();
-    for event in rows(text).filter_map(|(line, fields)| event(line, &fields)) {
+    for event in rows(text).filter_map(|(line, fields)| event(line, &fields, place)) {
         if newest.len() == MOST_EVENTS {
             newest.pop_front();
         }
@@ -133,7 +131,7 @@ fn events(text: &str) -> Option<Vec<BmcEvent>> {
     (!newest.is_empty() || empty).then(|| newest.into())
 }
 
-fn event(line: u64, fields: &[&str]) -> Option<BmcEvent> {
+fn event(line: u64, fields: &[&str], place: &str) -> Option<BmcEvent> {
     let (number, day, time, sensor, what, ends) = match fields {
         [number, day, time, sensor, what] => (number, day, time, sensor, what, &[][..]),
         [number, day, time, sensor, what, ends @ ..] => (number, day, time, sensor, what, ends),
@@ -147,15 +145,15 @@ fn event(line: u64, fields: &[&str]) -> Option<BmcEvent> {
         number: (*number).to_owned(),
         when: match *day {
             "Pre-Init" | "" => Observed::Absent,
-            day if fits(day) && time.len() <= MOST_FIELD => Observed::seen(format!("{day} {time}"), SEL),
+            day if fits(day) && time.len() <= MOST_FIELD => Observed::seen(format!("{day} {time}"), place),
             _ => Observed::unreadable("ipmitool: a time that is too long"),
         },
         kind: kind(sensor),
         sensor: (*sensor).to_owned(),
         event: (*what).to_owned(),
         asserted: match ends.first() {
-            Some(&"Asserted") => Observed::seen(true, SEL),
-            Some(&"Deasserted") => Observed::seen(false, SEL),
+            Some(&"Asserted") => Observed::seen(true, place),
+            Some(&"Deasserted") => Observed::seen(false, place),
             _ => Observed::Absent,
         },
         line,
@@ -214,7 +212,7 @@ Outlet           | 34h | ok  | 40.2 | -5.5 degrees C
     #[test]
     fn sensors_have_numbers_words_or_nothing() {
         fn check(name: &str, state: Option<&str>, reading: Option<BmcReading>) {
-            let found = sensors(SENSORS).expect("a table");
+            let found = sensors(SENSORS, "x").expect("a table");
             let sensor = found.iter().find(|sensor| sensor.name == name).expect("it is listed");
             assert_eq!(sensor.state.value().map(String::as_str), state, "{name}");
             assert_eq!(sensor.reading.value().cloned(), reading, "{name}");
@@ -229,13 +227,13 @@ Outlet           | 34h | ok  | 40.2 | -5.5 degrees C
         check("PS1 Status", Some("ok"), words("Presence detected"));
         check("VBAT", Some("ok"), words("0x00"));
         check("Outlet", Some("ok"), number(-5500, "degrees C"));
-        assert_eq!(sensors("Could not open device at /dev/ipmi0\n"), None);
-        assert_eq!(sensors(""), Some(Vec::new()));
+        assert_eq!(sensors("Could not open device at /dev/ipmi0\n", "x"), None);
+        assert_eq!(sensors("", "x"), Some(Vec::new()));
     }
 
     #[test]
     fn events_are_told_apart_by_their_sensor() {
-        let found = events(EVENTS).expect("a log");
+        let found = events(EVENTS, "x").expect("a log");
         let said: Vec<_> = found.iter().map(|e| (e.kind, e.asserted.value().copied(), e.line)).collect();
         assert_eq!(
             said,
@@ -248,12 +246,12 @@ Outlet           | 34h | ok  | 40.2 | -5.5 degrees C
         );
         assert!(found[2].when.is_absent());
         assert_eq!(found[0].when.value().map(String::as_str), Some("05/04/2026 12:34:56"));
-        assert_eq!(events("SEL has no entries\n"), Some(Vec::new()));
-        assert_eq!(events("Unable to open SDR\n"), None);
+        assert_eq!(events("SEL has no entries\n", "x"), Some(Vec::new()));
+        assert_eq!(events("Unable to open SDR\n", "x"), None);
         assert_eq!(kind("Temperature CPU1"), BmcEventKind::Temperature);
         assert_eq!(kind("Watchdog2 #0x51"), BmcEventKind::Other);
         let many = EVENTS.lines().next().expect("one").to_owned() + "\n";
-        let newest = events(&many.repeat(500)).expect("a log");
+        let newest = events(&many.repeat(500), "x").expect("a log");
         assert_eq!((newest.len(), newest[199].line), (200, 500));
     }
 
@@ -270,12 +268,12 @@ Outlet           | 34h | ok  | 40.2 | -5.5 degrees C
     #[test]
     fn no_cut_and_no_damage_makes_a_value() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        hostile::cut(SENSORS.as_bytes(), |bytes| sensors(&text(bytes)));
-        hostile::cut(EVENTS.as_bytes(), |bytes| events(&text(bytes)));
+        hostile::cut(SENSORS.as_bytes(), |bytes| sensors(&text(bytes), "x"));
+        hostile::cut(EVENTS.as_bytes(), |bytes| events(&text(bytes), "x"));
         hostile::mutate(
             SENSORS.as_bytes(),
             1000,
-            |bytes| sensors(&text(bytes)),
+            |bytes| sensors(&text(bytes), "x"),
             |found| {
                 assert!(found.iter().flatten().all(|sensor| sensor.name.len() <= MOST_FIELD));
             },
@@ -283,7 +281,7 @@ Outlet           | 34h | ok  | 40.2 | -5.5 degrees C
         hostile::mutate(
             EVENTS.as_bytes(),
             1000,
-            |bytes| events(&text(bytes)),
+            |bytes| events(&text(bytes), "x"),
             |found| {
                 assert!(found.iter().flatten().all(|event| event.event.len() <= MOST_FIELD));
             },

@@ -93,6 +93,58 @@ pub(crate) async fn collect(
     (Drives { drives, departed }, found)
 }
 
+/// What pasted outputs say of drives, with what pasted files of QTS say of them and of their bays. A drive that only a
+/// map or a cache knows is listed too: its other readings are not collected.
+pub(crate) async fn pasted(door: &Door<'_>, drives: Vec<Drive>) -> Drives {
+    let (bays, departed) = Bays::collect(door).await;
+    let known =
+        Known { bays: bays.with_hints(hints::qcli(door).await), caches: cache::collect(door).await };
+    let (mut found, mut all) = (Vec::new(), Vec::new());
+    for drive in drives {
+        let nvme = drive.protocol.value() == Some(&Protocol::Nvme);
+        let block = BlockDevice { name: drive.device.clone(), ..BlockDevice::default() };
+        let at = known.bays.find(&drive, &block, if nvme { Transport::Nvme } else { Transport::Scsi });
+        found.extend(at.row);
+        let by_map = known.bays.row(at.row).map(bays::by_map).unwrap_or_default();
+        let drive = if at.bay.is_seen() { placed(drive, &at.bay) } else { drive };
+        all.push(filled(filled(drive, by_map), known.cached(&at.bay)));
+    }
+    for row in known.bays.unlisted(&found, |_| false) {
+        let bay = row.bay.map_or(Observed::Absent, |bay| Observed::seen((row.enclosure, bay), &*row.place));
+        let device = row.device.as_deref().unwrap_or_default();
+        let device = controller(device).unwrap_or(device);
+        let is_taken = all.iter().any(|other: &Drive| other.device == device);
+        let device = if is_taken { String::new() } else { device.to_owned() };
+        let drive = filled(placed(Drive { device, ..Drive::default() }, &bay), bays::by_map(row));
+        all.push(filled(drive, known.cached(&bay)));
+    }
+    let taken: Vec<(u32, u32)> = all
+        .iter()
+        .filter_map(|drive| Some((*drive.enclosure.value()?, *drive.bay.value()?)))
+        .collect();
+    for (bay, cached) in known.caches.iter().filter(|(bay, _)| !taken.contains(bay)) {
+        let place = cached.qts_cache.place().unwrap_or_default().to_owned();
+        all.push(placed(cached.clone(), &Observed::seen(*bay, place)));
+    }
+    let place = all.first().and_then(|drive| {
+        [drive.serial.place(), drive.model.place(), drive.bay.place()].into_iter().flatten().next()
+    });
+    let place = place.unwrap_or_default().to_owned();
+    let drives =
+        if all.is_empty() { Observed::NotCollected } else { Observed::seen(without_doubles(all), place) };
+    Drives { drives, departed }
+}
+
+/// Whether this is the name of a file of QTS's SMART cache.
+pub(crate) fn is_cache(name: &str) -> bool {
+    cache::bay_of(name).is_some()
+}
+
+/// What such a file says, whichever drive it is about.
+pub(crate) fn cached(bytes: &[u8], place: &str) -> Drive {
+    cache::parse(bytes, place, Observed::NotCollected)
+}
+
 /// What each drive answers and what sysfs says of it.
 async fn answers(
     door: &Door<'_>,

@@ -55,7 +55,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<PersistedLog> {
 }
 
 /// How far back a file stands: the one without a number is the newest, those with another end are the oldest.
-fn age(name: &str) -> Option<(u64, String)> {
+pub(crate) fn age(name: &str) -> Option<(u64, String)> {
     let rest = name.strip_prefix(NAME)?;
     if [".gz", ".tgz", ".xz", ".key"].iter().any(|end| rest.ends_with(end)) {
         return None;

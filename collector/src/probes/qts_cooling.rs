@@ -45,6 +45,11 @@ pub(crate) struct Cooling {
 
 /// Asks QTS, where it is QTS.
 pub(crate) async fn collect(door: &Door<'_>) -> (Cooling, Found) {
+    counting(door, 0).await
+}
+
+/// The same, where at least so many fans are known to have answered: a paste need not hold their number.
+pub(crate) async fn counting(door: &Door<'_>, at_least: u8) -> (Cooling, Found) {
     if !is_qts(door).await {
         return (Cooling::default(), Found::Nothing);
     }
@@ -61,7 +66,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> (Cooling, Found) {
         }
     }
     let equipment = equipment(door).await;
-    let fans = if equipment.no_fan_read { Observed::Absent } else { asker.fans(&equipment).await };
+    let fans = if equipment.no_fan_read { Observed::Absent } else { asker.fans(&equipment, at_least).await };
     let answered = temperatures.iter().any(|sensor| sensor.temperature_c.is_seen())
         || fans.value().is_some_and(|fans| fans.iter().any(|fan| fan.speed_rpm.is_seen()));
     let asked = !temperatures.is_empty() || fans.value().is_some_and(|fans| !fans.is_empty());
@@ -189,13 +194,15 @@ impl Asker<'_, '_> {
         }
     }
 
-    async fn fans(&mut self, equipment: &Equipment) -> Observed<Vec<Fan>> {
+    async fn fans(&mut self, equipment: &Equipment, at_least: u8) -> Observed<Vec<Fan>> {
         let counted = self.reading(QtsCommand::FanCount, "a number of fans", count).await;
         let configured = equipment.fans.map(|(count, _)| count);
-        let most = configured.max(counted.value().copied()).unwrap_or_default().min(FanNumber::MOST);
+        let most =
+            configured.max(counted.value().copied()).unwrap_or_default().max(at_least).min(FanNumber::MOST);
         let place = match (&counted, equipment.fans) {
             (Observed::Seen { from, .. }, _) => from.clone(),
             (_, Some((_, path))) => path.trim_start_matches('/').to_owned(),
+            _ if at_least > 0 => Request::Run(Command::Qts(QtsCommand::FanCount)).place(),
             _ => return counted.map(|_| Vec::new()),
         };
         let mut fans = Vec::new();

@@ -20,6 +20,7 @@ use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::chassis::Enclosure;
 use assay_bundle::facts::hwmon::Fan;
+use assay_bundle::observed::{NOBODY_ANSWERED, NOBODY_READ};
 use assay_bundle::units::Rpm;
 
 use crate::certainty::{FAN_STALLED, FAN_STANDS_STILL, Place};
@@ -89,9 +90,9 @@ fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
         Observed::Absent if !expected => return Judgement::not_applicable(subject),
         Observed::Absent | Observed::NotCollected => {
             let why = if expected {
-                "the model should have it, and nothing answered"
+                format!("the model should have it, and {NOBODY_ANSWERED}")
             } else {
-                "its speed was not read: nothing that reads it answered"
+                format!("its speed was not read: {NOBODY_READ}")
             };
             return Judgement::cannot_tell(subject, why, expected);
         }

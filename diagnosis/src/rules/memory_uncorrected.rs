@@ -18,6 +18,7 @@ use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::dimm::MemorySlot;
 use assay_bundle::facts::edac::{Dimm, MemoryController};
+use assay_bundle::observed::NOBODY_READ_THEM;
 
 use crate::certainty::{MEMORY_UE_PLACED, MEMORY_UE_UNPLACED, Place, Row};
 use crate::evidence::{listed, seen, test, told};
@@ -104,7 +105,7 @@ fn judge(controller: &MemoryController) -> Vec<Judgement> {
     if total.is_none() && (dimms.is_empty() || !unread.is_empty()) {
         let why = match &controller.uncorrected {
             Observed::Unreadable { why } => format!("its error counters could not be read: {why}"),
-            _ => "its error counters were not read: nothing that reads them answered".to_owned(),
+            _ => format!("its error counters were not read: {NOBODY_READ_THEM}"),
         };
         judgements.push(Judgement::cannot_tell(controller.name.clone(), why, true));
     } else if !unread.is_empty() {

@@ -40,7 +40,7 @@ pub(super) fn judge(text: String) -> Judgement {
         return Judgement { overall: None, outputs, report: String::new(), formats };
     }
     let facts = &judged.collection.facts;
-    let diagnosis = assay_diagnosis::diagnose(facts).as_stored();
+    let diagnosis = assay_diagnosis::diagnose_pasted(facts).as_stored();
     let model = facts.identity.model.value().map(String::as_str);
     let entitlement = assay_warranty::entitlement(None, model, None);
     let recommendation = assay_warranty::recommend(&diagnosis, &entitlement);

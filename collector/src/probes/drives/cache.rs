@@ -66,7 +66,7 @@ pub(super) async fn collect(door: &Door<'_>) -> BTreeMap<(u32, u32), Drive> {
 }
 
 /// Enclosure and port of a file's name.
-fn bay_of(name: &str) -> Option<(u32, u32)> {
+pub(super) fn bay_of(name: &str) -> Option<(u32, u32)> {
     let (enclosure, port) = name.strip_prefix("smart_")?.strip_suffix(".info")?.split_once('_')?;
     let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     Some((number(enclosure)?, number(port)?))
@@ -105,7 +105,7 @@ struct Row<'t> {
     flags: Option<u16>,
 }
 
-fn parse(bytes: &[u8], place: &str, age_s: Observed<Seconds>) -> Drive {
+pub(super) fn parse(bytes: &[u8], place: &str, age_s: Observed<Seconds>) -> Drive {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split_inclusive('\n');
     let Some(header) = lines.next().and_then(header) else {
