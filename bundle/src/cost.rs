@@ -1,4 +1,6 @@
 //! What the run cost the machine: the proof of harmlessness.
+//!
+//! Everything here is measured by the run itself, up to the moment before it is sealed; nothing is a promise.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,12 @@ pub struct Cost {
     pub processes_started: u64,
     /// Children abandoned in this run because they could not be killed.
     pub readers_abandoned: u64,
-    /// Sleeping disks woken. Zero by construction: a sleeping disk is asked for its power mode and nothing else.
+    /// Disks that the run found asleep.
+    pub disks_asleep: u64,
+    /// Of these, disks that were not left asleep: the kernel completed a request of anybody for them between the
+    /// beginning and the end of the run, or they answered at its end that they spin. Who woke them cannot be told, so
+    /// what another program did in that time counts too. Measured on a live machine only.
     pub disks_woken: u64,
+    /// Of these, disks for which neither could be read.
+    pub disks_unchecked: u64,
 }

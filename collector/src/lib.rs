@@ -42,6 +42,7 @@ mod signatures;
 pub mod smartctl;
 pub mod snmp;
 pub mod source;
+mod woken;
 mod xml;
 pub mod zpool;
 
@@ -59,6 +60,7 @@ use bounded::Bounded;
 use own_cost::Meter;
 use recording::Recording;
 use source::Source;
+use woken::Sleepers;
 
 /// Version of the parsers, in every manifest. It changes whenever the same raw forms give other facts.
 pub const PARSER_SET: u32 = 2;
@@ -135,13 +137,16 @@ pub async fn collect(source: &dyn Source, options: &Options) -> Collection {
     let live = source.run_source() == RunSource::Live;
     let end = Instant::now().checked_add(options.deadline).filter(|_| live);
     let bounded = end.map(|end| Bounded::new(source, end, options.per_drive_deadline));
-    let recording = Recording::new(match &bounded {
+    let asked: &dyn Source = match &bounded {
         Some(bounded) => bounded,
         None => source,
-    });
+    };
+    let before = if live { woken::requests(asked).await } else { woken::Requests::new() };
+    let recording = Recording::new(asked);
     let run = probes::Run { source: &recording, end, progress: options.progress.as_deref() };
     let (facts, steps) = probes::run_all(run).await;
-    let cost = meter.stop(source.counters());
+    let sleepers = if live { woken::look_again(asked, &before, &facts).await } else { Sleepers::default() };
+    let cost = meter.stop(source.counters(), sleepers);
     Collection { facts, steps, raw: recording.into_raw(), cost }
 }
 

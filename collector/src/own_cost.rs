@@ -9,6 +9,7 @@ use assay_bundle::cost::Cost;
 use assay_bundle::units::{Bytes, Milliseconds};
 
 use crate::source::Counters;
+use crate::woken::Sleepers;
 
 /// Processor time so far, in ticks: own and of children that ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Meter {
         Self { started: Instant::now(), ticks: ticks_now() }
     }
 
-    pub(crate) fn stop(&self, counters: Counters) -> Cost {
+    pub(crate) fn stop(&self, counters: Counters, sleepers: Sleepers) -> Cost {
         let now = ticks_now();
         Cost {
             wall_ms: Milliseconds(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)),
@@ -38,7 +39,9 @@ impl Meter {
             written_bytes: written_now(),
             processes_started: counters.processes_started,
             readers_abandoned: counters.readers_abandoned,
-            disks_woken: 0,
+            disks_asleep: sleepers.asleep,
+            disks_woken: sleepers.woken,
+            disks_unchecked: sleepers.unchecked,
         }
     }
 }

@@ -85,7 +85,8 @@ fn disks(drives: &Observed<Vec<Drive>>) -> impl Iterator<Item = &Drive> {
     drives.value().into_iter().flatten().filter(|drive| drive.medium.value() == Some(&Medium::Hdd))
 }
 
-fn sleeps(drive: &Drive) -> bool {
+/// Whether a drive was found asleep.
+pub(crate) fn sleeps(drive: &Drive) -> bool {
     matches!(drive.power_mode.value(), Some(PowerMode::Standby | PowerMode::Sleep))
 }
 

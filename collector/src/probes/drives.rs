@@ -24,6 +24,7 @@ use assay_bundle::facts::block::{BlockDevice, Transport};
 use assay_bundle::facts::drive::{DepartedDrive, Drive, Medium, Protocol};
 
 use self::bays::Bays;
+pub(crate) use self::direct::power_mode_of;
 use self::slots::Slots;
 use super::{Found, Run};
 use crate::ProgressState;

@@ -207,6 +207,11 @@ async fn of_disk(asked: &Asked<'_, '_>, transport: Transport) -> Drive {
     ata::drive(asked, mode).await
 }
 
+/// The power mode in an answer to CHECK POWER MODE.
+pub(crate) fn power_mode_of(answer: &DeviceAnswer) -> Option<PowerMode> {
+    answer.sense().and_then(|sense| sense.registers).and_then(|registers| power_mode(registers.count))
+}
+
 /// Values of CHECK POWER MODE (ACS-4, 7.3). 40h is active by its cache, with the platters stopped.
 fn power_mode(count: u8) -> Option<PowerMode> {
     match count {
