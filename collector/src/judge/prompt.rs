@@ -5,8 +5,25 @@
 
 /// Programs whose outputs are known, and those that print a file.
 const PROGRAMS: [&str; 19] = [
-    "cat", "dmesg", "dmsetup", "get_hwsn", "getcfg", "getsysinfo", "hal_app", "ipmitool", "journalctl", "less",
-    "lvs", "mdadm", "more", "pvs", "qcli_storage", "smartctl", "tail", "upsc", "zpool",
+    "cat",
+    "dmesg",
+    "dmsetup",
+    "get_hwsn",
+    "getcfg",
+    "getsysinfo",
+    "hal_app",
+    "ipmitool",
+    "journalctl",
+    "less",
+    "lvs",
+    "mdadm",
+    "more",
+    "pvs",
+    "qcli_storage",
+    "smartctl",
+    "tail",
+    "upsc",
+    "zpool",
 ];
 
 /// What was typed, without the path of its program and without `sudo`; empty for a prompt at which nothing was.
