@@ -212,13 +212,20 @@ pub(crate) fn of(path: &str) -> Result<Treatment, Refusal> {
     {
         return Ok(Text);
     }
+    // The empty file that says that a reading was cut.
+    if let Some(cut) = path.strip_suffix(".truncated")
+        && listed(cut).is_some()
+    {
+        return Ok(Text);
+    }
     listed(path).ok_or(Refusal::NotListed)
 }
 
 fn denied(segment: &str) -> bool {
     let lower = segment.to_ascii_lowercase();
     // The suffixes of our own recording must not hide a name.
-    let name = lower.strip_suffix(".unreadable").or_else(|| lower.strip_suffix(".link")).unwrap_or(&lower);
+    let marks = [".unreadable", ".link", ".truncated"];
+    let name = marks.iter().find_map(|mark| lower.strip_suffix(mark)).unwrap_or(&lower);
     DENIED_PARTS.iter().any(|part| name.contains(part))
         || DENIED_SEGMENTS.contains(&name)
         || DENIED_ENDS.iter().any(|end| name.ends_with(end))
@@ -279,6 +286,8 @@ mod tests {
         check("ioctl/nvme0/nvme-smart.json.unreadable", Ok(Json));
         check("cmd/smartctl.auto.sda.unreadable", Ok(Json));
         check("dev/kmsg.unreadable", Ok(Json));
+        check("dev/kmsg.truncated", Ok(Text));
+        check("var/log/hal_daemon.log.truncated", Ok(Text));
         check("state/recorder.jsonl", Ok(JsonLines));
         check("state/inventory.json.unreadable", Ok(Json));
         check("etc/enclosure_0_del.conf", Ok(Text));
@@ -311,6 +320,7 @@ mod tests {
         for path in [
             "etc/shadow",
             "etc/shadow.unreadable",
+            "sys/class/x/host_key.truncated",
             "sys/class/iscsi_session/session1/password",
             "sys/class/iscsi_session/session1/username_in",
             "sys/firmware/ibft/target0/chap-secret",

@@ -69,13 +69,13 @@ pub fn parse(bytes: &[u8], cut: bool, place: &str) -> Observed<KernelLog> {
     };
     let text = String::from_utf8_lossy(bytes);
     let mut log = KernelLog { lost: cut, ..KernelLog::default() };
-    let mut sequence = None;
+    let mut sequence: Option<u64> = None;
     for line in LogicalLines::new(&text, events.speaks()) {
         log.records += 1;
         log.first_us = log.first_us.or(line.at_us);
         log.last_us = line.at_us.or(log.last_us);
         if let (Some(before), Some(now)) = (sequence, line.sequence) {
-            log.lost |= now > before + 1;
+            log.lost |= now > before.saturating_add(1);
         }
         sequence = line.sequence.or(sequence);
         events.line(Line { number: line.number, at_us: line.at_us, text: &line.text, whole: line.whole });
@@ -164,6 +164,7 @@ mod tests {
         check("6,1,1,-;a\n6,2,2,-;b\n", false, 2, false);
         check("6,1,1,-;a\n6,4,2,-;b\n", false, 2, true);
         check("6,1,1,-;a\n", true, 1, true);
+        check("6,18446744073709551615,1,-;a\n6,0,2,-;b\n", false, 2, false);
     }
 
     #[test]
