@@ -222,7 +222,7 @@ fn facts_name_the_file_and_several_files_add_up() {
 /// Each would take minutes if any line were looked at more than a few times.
 #[test]
 fn a_big_paste_takes_time_by_its_size() {
-    const SIZE: usize = 2 << 20;
+    const SIZE: usize = 512 << 10;
     let repeated = |piece: &str| piece.repeat(SIZE / piece.len());
     for (text, most_parts) in [
         (repeated("[    1.000000] ata1: hard resetting link\n"), 1),
@@ -239,12 +239,7 @@ fn a_big_paste_takes_time_by_its_size() {
         (repeated("pwr_index = 0, status = 0\n"), 1),
         (repeated("fan index = 0\nups.status: OL\n"), 2001),
     ] {
-        let t0 = std::time::Instant::now();
-        let half: String = text.chars().take(SIZE/2).collect();
-        judge(&[pasted(&half)]);
-        let t1 = t0.elapsed();
         let judged = judge(&[pasted(&text)]);
-        eprintln!("{:?} {:?} {:?}", text.chars().take(20).collect::<String>(), t1, t0.elapsed()-t1);
         let start: String = text.chars().take(20).collect();
         assert!(judged.parts.len() <= most_parts, "{start:?}: {} parts", judged.parts.len());
     }
