@@ -159,6 +159,20 @@ fn pasted_outputs_are_judged() {
     assert!(facts["md_arrays"]["seen"].is_object() && facts["diagnosis"].is_null());
     let text = device.run(&["judge", &array]).ends(1).out;
     assert!(text.contains("MD-001") && text.contains("no evidence for a shipment"), "{text}");
+    assert!(text.contains("not pasted") && text.contains("paste the outputs that show it too"), "{text}");
+    assert!(!text.contains("answered") && !text.contains("mend that"), "{text}");
+    // A map of bays and a drive's report, in one transcript of Windows without a last line end.
+    let session = "\u{feff}[~] # cat /etc/enclosure_0.conf\r\n[PhysicalDisk_1]\r\nport_id = 3\r\nserial_no = S1\r\n\
+        [~] # getsysinfo cputmp\r\n45 C/113 F\r\n[~] # smartctl -j -x /dev/sda\r\n\
+        {\"smartctl\":{\"version\":[7,4],\"exit_status\":8},\"device\":{\"name\":\"/dev/sda\",\"type\":\"sat\",\"protocol\":\"ATA\"},\
+        \"serial_number\":\"S1\",\"smart_status\":{\"passed\":false}}";
+    let session = file("session.txt", session);
+    let judged = device.run(&["judge", "--json", &session]).ends(1).json();
+    let formats: Vec<_> = judged["outputs"].as_array().unwrap().iter().map(|o| o["format"].clone()).collect();
+    assert_eq!(formats, ["map of bays", "QTS command or file", "smartctl"]);
+    assert_eq!(judged["facts"]["temperatures"]["seen"]["value"][0]["temperature_c"]["seen"]["value"], 45);
+    let text = device.run(&["judge", &session]).ends(1).out;
+    assert!(text.contains("bay 3") && text.contains("session.txt#L2: map of bays"), "{text}");
     device.run(&["judge", &unknown]).fails_with(&["unknown.txt: not recognised", "mdstat"]);
     device.run(&["judge", "/nonexistent"]).fails_with(&["/nonexistent", "can be read"]);
     device.run(&["judge"]).ends(64);

@@ -4,6 +4,7 @@
 mod differences;
 #[path = "../../collector/src/hostile.rs"]
 mod hostile;
+mod judge;
 mod linux_sysfs;
 mod mdadm;
 mod qnap_cgi;

@@ -293,7 +293,7 @@ async fn pasted_outputs_are_judged_and_not_kept() {
     browser.get("/judge").await.ends(200);
     let csrf = browser.csrf.clone();
     let judged = browser.post("/judge", &[("csrf", &csrf), ("text", MDSTAT)]).await.ends(200).text();
-    for words in ["MD-001", "no evidence for a shipment", "pasted: mdstat, 3 lines"] {
+    for words in ["MD-001", "no evidence for a shipment", "pasted: mdstat, 3 lines", "not pasted"] {
         assert!(judged.contains(words), "{words}: {judged}");
     }
     let evil = "smartctl 7.2 <script>alert(1)</script>\u{202e}\n=== START OF INFORMATION SECTION ===\n";
