@@ -84,7 +84,7 @@ pub(crate) fn live(config: &Config, paths: &Paths) -> anyhow::Result<LiveSource>
     options.state_dir.clone_from(&paths.memory_dir);
     options.tool_dirs.clone_from(&config.collect_tool_dirs);
     if let Err(error) = assay_collector::live::be_gentle() {
-        tracing::info!(%error, "the run goes on at ordinary priority");
+        tracing::info!(%error, "the run goes on at ordinary priority or without a limit of its memory");
     }
     Ok(LiveSource::new(options))
 }

@@ -20,6 +20,7 @@ mod ioctl;
 mod kernel_log;
 mod leash;
 mod management;
+mod memory_cap;
 mod pool;
 mod proc_stat;
 mod protocol;
@@ -67,9 +68,10 @@ pub const DEVICE_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a killed child may take to die before it is abandoned.
 pub const KILL_GRACE: Duration = Duration::from_secs(2);
 
-/// Niceness of a run: only what is left over. Without an I/O class of its own a process gets its I/O priority from its
-/// niceness, so this makes the reads gentle too.
-const NICENESS: i32 = 10;
+/// Niceness of a run: the highest, only what is left over. There is no safe way to ask for the idle I/O class, and it is
+/// not needed: a process without a class of its own gets its I/O priority from its niceness, and this one is the lowest
+/// of the best-effort class (level 7 of 0 to 7; ioprio_set(2)). It holds for the children too.
+const NICENESS: i32 = 19;
 
 /// How a live source works.
 #[derive(Clone, Debug)]
@@ -263,10 +265,13 @@ impl Source for LiveSource {
     }
 }
 
-/// Makes this process, and the children that it starts from now on, take only what others leave over.
+/// Makes this process, and the children that it starts from now on, take only what others leave over, and no more memory
+/// than a small NAS can spare.
 ///
 /// # Errors
 /// What the system says; a run may go on without.
 pub fn be_gentle() -> std::io::Result<()> {
-    Ok(rustix::process::setpriority_process(None, NICENESS)?)
+    let nice = rustix::process::setpriority_process(None, NICENESS);
+    memory_cap::OWN.apply()?;
+    Ok(nice?)
 }

@@ -201,6 +201,17 @@ fn the_exit_status_never_discards_output() {
 }
 
 #[test]
+fn a_command_that_goes_wild_gets_no_memory() {
+    // `tail -c` keeps what it may have to print.
+    let script = "ulimit -d\nulimit -v\nhead -c 700000000 /dev/zero | tail -c 600000000 >FOLDER/kept || echo no\nwc -c <FOLDER/kept";
+    check_command(script, Machine::source, |answer| {
+        let fetched = answer.expect("it ended by itself");
+        assert_eq!(fetched.text(), "262144\n1048576\nno\n0\n");
+        assert!(String::from_utf8_lossy(&fetched.stderr).contains("memory"), "it says why");
+    });
+}
+
+#[test]
 fn a_command_gets_a_bare_environment_and_no_input() {
     check_command("echo \"$@\"\ncat\npwd\nenv | sort", Machine::source, |answer| {
         let text = answer.expect("it ran").text();

@@ -24,7 +24,7 @@ use super::protocol::{
     Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, MAX_MANNER_BYTES, Op, Question, locked_paths, respond,
     with_manner,
 };
-use super::{event_rows, ioctl};
+use super::{event_rows, ioctl, memory_cap};
 use crate::source::{Failure, MAX_EVENT_LOG_BYTES, Manner};
 
 /// Folder in which everybody may make links.
@@ -48,6 +48,8 @@ pub fn reader_main() -> ! {
     // Where the kernel offers it, the child does not outlive a parent that was killed, nor does the command that it
     // becomes. (The kernel watches the thread that started the child: the agent has one.)
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    // A kernel that refuses leaves the child as it was; what it reads is bounded by itself too.
+    let _ = memory_cap::CHILD.apply();
     let Ok(output) = io::stdout().as_fd().try_clone_to_owned() else { exit(BROKEN) };
     let mut output = File::from(output);
     let mut input = io::stdin().lock();
