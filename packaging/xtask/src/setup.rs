@@ -13,7 +13,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("curl", "curl"),
     ("faketime", "faketime"),
+    ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("smartctl", "smartmontools"),
+    ("sosreport", "sosreport"),
     ("ssh-keygen", "openssh-client"),
     ("tar", "tar"),
     ("unshare", "util-linux"),
@@ -26,6 +28,12 @@ pub(crate) const FOR_TESTS: &[&str] =
 
 /// Programs that the demo uses.
 pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
+
+/// Programs that the benchmark uses: the real smartctl is covered by one that imitates drives.
+pub(crate) const FOR_BENCH: &[&str] = &["cc", "smartctl", "unshare"];
+
+/// Programs that the benchmark compares with.
+pub(crate) const COMPARED: &[&str] = &["sosreport", "prometheus-node-exporter"];
 
 /// Makes sure that the programs are there.
 pub(crate) fn ensure(programs: &[&str]) -> Result<()> {
