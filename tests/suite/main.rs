@@ -17,6 +17,7 @@ mod corpus;
 mod devices;
 mod docs;
 mod hang;
+mod harmless;
 mod portal;
 mod redaction;
 mod rules;
