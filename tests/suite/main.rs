@@ -18,6 +18,7 @@ mod corpus;
 mod devices;
 mod docs;
 mod hang;
+mod harmless;
 mod portal;
 mod redaction;
 mod rules;

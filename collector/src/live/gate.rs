@@ -2,7 +2,8 @@
 //!
 //! While an abandoned child lives, nothing touches its target again: the same device, the same path, anything below
 //! it, or anything in the same folder (the attributes of one `/sys` folder lead to one device; a dying disk holds whole
-//! folders). Folders directly below the root are no such folder: `/proc/mdstat` says nothing about `/proc/uptime`.
+//! folders). Folders directly below the root are no such folder: `/proc/mdstat` says nothing about `/proc/uptime`; nor
+//! are the kernel's own indexes ([`INDEXES`]), where each entry leads to another device.
 //! Children that are busy now count like stuck ones, so that many at once cannot overrun the limit. At most
 //! [`MAX_STUCK`] are abandoned in all; commands stop at [`MAX_STUCK_COMMANDS`], because the files in `/proc` and
 //! `/sys` are what is left to tell of a machine whose disks all hang. While nothing is stuck, [`MAX_COMMANDS`] commands
@@ -28,6 +29,9 @@ pub(super) const MAX_COMMANDS: usize = 12;
 
 /// Most file readers at once.
 pub(super) const MAX_READERS: usize = 4;
+
+/// Folders of sysfs that only list what has nothing in common: a network adapter that hangs must not hide the fans.
+const INDEXES: [&str; 3] = ["/sys/block", "/sys/bus", "/sys/class"];
 
 /// What kind of child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +138,7 @@ fn related(one: &str, other: &str) -> bool {
         path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') || folder.ends_with('/'))
     };
     let folder = |path: &str| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-    let is_deep = |folder: &String| folder.matches('/').count() >= 2;
+    let is_deep = |folder: &String| folder.matches('/').count() >= 2 && !INDEXES.contains(&folder.as_str());
     let same_folder = folder(one).filter(is_deep).is_some_and(|of_one| folder(other) == Some(of_one));
     one == other || below(one, other) || below(other, one) || same_folder
 }
@@ -159,6 +163,10 @@ mod tests {
         check("/etc/config/a", "/etc/config/b", true);
         check("/sys/class/hwmon/hwmon3/temp1_input", "/sys/class/hwmon/hwmon3/name", true);
         check("/sys/class/hwmon/hwmon3/name", "/sys/class/hwmon/hwmon4/name", false);
+        check("/sys/class/net", "/sys/class/hwmon", false);
+        check("/sys/class/net/eth0/speed", "/sys/class/net", true);
+        check("/sys/block/sda", "/sys/block/sdb", false);
+        check("/sys/block", "/sys/block/sdb", true);
         check("/", "/proc", true);
         check("smartctl", "/dev/sda", false);
         check("smartctl", "smartctl", true);

@@ -28,6 +28,11 @@ impl ProcStat {
     pub(super) fn lives(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x')
     }
+
+    /// Whether it sleeps where no signal reaches it.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.state == b'D'
+    }
 }
 
 /// The living members of a process group, by looking at every process.
