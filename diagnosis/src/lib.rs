@@ -29,7 +29,7 @@ pub use rules::RULES;
 
 /// Version of the rules, written into every diagnosis. It rises when any rule can answer differently than before, so
 /// that the portal knows which stored bundles to judge again.
-pub const RULE_PACK: u32 = 1;
+pub const RULE_PACK: u32 = 2;
 
 /// Judges the facts by every rule, in the order of [`RULES`].
 pub fn diagnose(facts: &Facts) -> Diagnosis {
