@@ -183,8 +183,7 @@ pub fn judge(files: &[Pasted]) -> Judged {
                 1 => file.name.clone(),
                 line => format!("{}#L{line}", file.name),
             };
-            let output =
-                Output { text: stretch.text, place: &place, typed: stretch.typed, file: &file.name };
+            let output = Output { text: stretch.text, place: &place, typed: stretch.typed, file: &file.name };
             let trouble = match stretch.format {
                 Some(format) => (format.read)(&mut gathered, &output).err(),
                 None => Some("no known format".to_owned()),

@@ -9,8 +9,23 @@ use crate::dmsetup;
 
 /// Kinds of pieces, by the kernel's documentation, and the cache of QTS.
 const KINDS: [&str; 17] = [
-    "cache", "crypt", "delay", "error", "flashcache", "integrity", "linear", "mirror", "multipath", "raid",
-    "snapshot", "snapshot-origin", "striped", "thin", "thin-pool", "writecache", "zero",
+    "cache",
+    "crypt",
+    "delay",
+    "error",
+    "flashcache",
+    "integrity",
+    "linear",
+    "mirror",
+    "multipath",
+    "raid",
+    "snapshot",
+    "snapshot-origin",
+    "striped",
+    "thin",
+    "thin-pool",
+    "writecache",
+    "zero",
 ];
 
 pub(super) const FORMAT: Format = Format {

@@ -29,7 +29,9 @@ fn read(gathered: &mut Gathered, output: &Output<'_>) -> Result<(), String> {
     let page = management_cgi::parse(output.text.get(..end).unwrap_or_default(), output.place)?;
     let report = &mut gathered.facts.management;
     if page.system.is_none() && page.health.is_none() && page.bays.is_none() {
-        return Err("this page says nothing of the hardware; paste those of the system and of the disks".to_owned());
+        return Err(
+            "this page says nothing of the hardware; paste those of the system and of the disks".to_owned()
+        );
     }
     if let Some(system) = page.system {
         report.system = Observed::seen(system, output.place);

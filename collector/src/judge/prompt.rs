@@ -5,8 +5,25 @@
 
 /// Programs whose outputs are known, and those that print a file.
 const PROGRAMS: [&str; 19] = [
-    "cat", "dmesg", "dmsetup", "get_hwsn", "getcfg", "getsysinfo", "hal_app", "ipmitool", "journalctl", "less",
-    "lvs", "mdadm", "more", "pvs", "qcli_storage", "smartctl", "tail", "upsc", "zpool",
+    "cat",
+    "dmesg",
+    "dmsetup",
+    "get_hwsn",
+    "getcfg",
+    "getsysinfo",
+    "hal_app",
+    "ipmitool",
+    "journalctl",
+    "less",
+    "lvs",
+    "mdadm",
+    "more",
+    "pvs",
+    "qcli_storage",
+    "smartctl",
+    "tail",
+    "upsc",
+    "zpool",
 ];
 
 /// What was typed, without the path of its program and without `sudo`; empty for a prompt at which nothing was.
@@ -26,10 +43,10 @@ pub(super) fn typed(line: &str) -> Option<&str> {
     known.then_some(command)
 }
 
-/// The first line of an XML document.
+/// A line that may stand before the root of an XML document: its declaration, a remark.
 pub(super) fn is_prolog(line: &str) -> bool {
     let line = line.trim();
-    line.starts_with("<?xml") && line.ends_with("?>")
+    (line.starts_with("<?xml") && line.ends_with("?>")) || (line.starts_with("<!--") && line.ends_with("-->"))
 }
 
 /// `[~] # …`, `[admin@nas ~]$ …`.

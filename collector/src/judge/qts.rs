@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
+use assay_bundle::Observed;
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::management::SystemPage;
 use assay_bundle::manifest::RunSource;
-use assay_bundle::Observed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -95,9 +95,9 @@ fn commands() -> impl Iterator<Item = Command> {
         Qts::FanCount,
     ];
     let keys = [SystemKey::Model, SystemKey::Version, SystemKey::Number, SystemKey::BuildNumber];
-    let config = keys.into_iter().flat_map(|key| {
-        [ConfigFile::Current, ConfigFile::Factory].map(|file| Qts::Config { file, key })
-    });
+    let config = keys
+        .into_iter()
+        .flat_map(|key| [ConfigFile::Current, ConfigFile::Factory].map(|file| Qts::Config { file, key }));
     let product = [VpdField::Board, VpdField::Backplane, VpdField::Manufactured].map(Qts::Vpd);
     let fans = (1..=FanNumber::MOST)
         .filter_map(FanNumber::new)
@@ -169,7 +169,8 @@ impl Recording {
         let fans = self.fans();
         let source = Paste { recorded: RecordedSource::from_files(self.files), places: self.places };
         let door = &Door::new(&source);
-        let named = |list: &str| list.starts_with("cmd/") || list.starts_with("etc/") || list.starts_with("var/");
+        let named =
+            |list: &str| list.starts_with("cmd/") || list.starts_with("etc/") || list.starts_with("var/");
 
         facts.identity = only_seen(identity::collect(door).await.0);
         facts.chassis = only_seen(chassis::collect(door).await.0);

@@ -1,7 +1,7 @@
 //! What smartctl printed, text or JSON, of any version. One output is one drive.
 
-use assay_bundle::facts::drive::Drive;
 use assay_bundle::Observed;
+use assay_bundle::facts::drive::Drive;
 use serde_json::Value;
 
 use super::{Begins, Format, Gathered, Output, add};

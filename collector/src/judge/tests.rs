@@ -30,7 +30,8 @@ const POOL: &str = "  pool: tank\n state: DEGRADED\nconfig:\n\n\tNAME  STATE  RE
 const MAP: &str = "[Index]\npd_bitmap = 0x6\n[PhysicalDisk_1]\nport_id = 3\npd_sys_name = /dev/sdx\nserial_no = S1\nmodel = HD1\n[PhysicalDisk_2]\nport_id = 4\npd_sys_name = /dev/sdb\nserial_no = S2\nmodel = HD2\n";
 const PAGE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<QDocRoot version=\"1.0\">\n<authPassed>1</authPassed><model><displayModelName>TS-1283XU-RP</displayModelName></model>\n<func><ownContent><root><nic_cnt>1</nic_cnt><sysfan_count>1</sysfan_count><sysfan1>1489</sysfan1><sysfan_fail1>1</sysfan_fail1></root></ownContent></func></QDocRoot>\n";
 const CACHE: &str = "2,0,0,0,0,0,0,0,34,0x0000,0,0,0\n5,Reallocated_Sectors_Count,100,100,10,0,0\n197,Current_Pending_Sector_Count,200,200,0,3,0\n";
-const SDR: &str = "CPU Temp         | 01h | ok  |  3.1 | 45 degrees C\nFAN1             | 41h | lcr | 29.1 | 300 RPM\n";
+const SDR: &str =
+    "CPU Temp         | 01h | ok  |  3.1 | 45 degrees C\nFAN1             | 41h | lcr | 29.1 | 300 RPM\n";
 const KEPT: &str = "2022-05-04 03:02:01  [    0.000000] Linux version 5.10.60-qnap (root@build) (gcc 7) #1 SMP\n2022-05-04 03:06:01  [  195.1] critical medium error, dev sdc, sector 8 op 0x0:(READ)\n";
 const ROWS: &str = "{\"rows_read\":2}\n{\"id\":1,\"type\":2,\"time_unix_s\":1777900000,\"time_text\":null,\"text\":\"[Power] The system was not shutdown properly last time.\"}\n{\"id\":2,\"type\":2,\"time_unix_s\":null,\"time_text\":\"2026-05-04 03:02:01\",\"text\":\"Disk 2 unplugged.\"}\n";
 const QCLI: &str = "Enclosure  Port  Sys_Name      Type        Size       Alias              Model\nNAS_HOST   7     /dev/sda      HDD:data    10.91 TB   3.5\" SATA HDD 7    HD12\n";
@@ -66,7 +67,10 @@ fn outputs_are_found_by_content() {
     );
     check("vg1-lv2: 0 8192 linear \nvg1-lv2: 8192 8192 linear \n", &[("p.txt", "dmsetup status", 2)]);
     check("anna: 1 2 hello\n", &[("p.txt", "-", 1)]);
-    check(&format!("{PAGE}{PAGE}"), &[("p.txt#L2", "QTS management page", 3), ("p.txt#L6", "QTS management page", 3)]);
+    check(
+        &format!("{PAGE}{PAGE}"),
+        &[("p.txt#L2", "QTS management page", 3), ("p.txt#L6", "QTS management page", 3)],
+    );
     check(MAP, &[("p.txt", "map of bays", 12)]);
     check(CACHE, &[("p.txt", "QTS SMART cache", 3)]);
     check(QCLI, &[("p.txt", "qcli_storage -d", 2)]);
@@ -84,9 +88,12 @@ fn outputs_are_found_by_content() {
     check("BEGIN LIST UPS\nUPS q \"d\"\nEND LIST UPS\n", &[("p.txt", "NUT", 3)]);
     check(KEPT, &[("p.txt", "kept kernel log", 2)]);
     check(ROWS, &[("p.txt", "event log rows", 3)]);
-    for line in
-        ["6,7,12345678,-;ata3: x", "<3>[   12.345678] x", "[   12.3][    T9] x", "May  4 03:02:01 nas kernel: x"]
-    {
+    for line in [
+        "6,7,12345678,-;ata3: x",
+        "<3>[   12.345678] x",
+        "[   12.3][    T9] x",
+        "May  4 03:02:01 nas kernel: x",
+    ] {
         check(line, &[("p.txt", "kernel log", 1)]);
     }
 }
@@ -95,7 +102,12 @@ fn outputs_are_found_by_content() {
 fn a_session_is_read_by_its_prompts() {
     let judged = judge(&[pasted(SESSION)]);
     let found: Vec<_> = judged.parts.iter().map(|part| part.format.unwrap_or("-")).collect();
-    assert_eq!(found.iter().filter(|format| **format == "QTS command or file").count(), 8, "{:?}", judged.parts);
+    assert_eq!(
+        found.iter().filter(|format| **format == "QTS command or file").count(),
+        8,
+        "{:?}",
+        judged.parts
+    );
     assert_eq!(found.iter().filter(|format| **format == "-").count(), 1, "the list of files is nobody's");
     let facts = &judged.collection.facts;
     let cpu = &facts.temperatures.value().expect("two")[0];
@@ -114,7 +126,10 @@ fn a_session_is_read_by_its_prompts() {
     let chassis = serde_json::to_string(&facts.chassis).expect("plain data");
     assert!(!chassis.contains("absent"), "{chassis}");
     assert!(facts.power.units.is_not_collected() && facts.drives.is_not_collected());
-    check("getsysinfo cputmp\n[~] # getsysinfo systmp\n", &[("p.txt#L2", "QTS command or file", 0), ("p.txt#L3", "QTS command or file", 0)]);
+    check(
+        "getsysinfo cputmp\n[~] # getsysinfo systmp\n",
+        &[("p.txt#L2", "QTS command or file", 0), ("p.txt#L3", "QTS command or file", 0)],
+    );
 }
 
 #[test]
@@ -128,7 +143,9 @@ fn a_map_and_a_report_join_by_the_serial_number() {
         assert_eq!(drives[0].health_passed.value(), Some(&true));
         assert!(drives[1].health_passed.is_not_collected(), "its report was not pasted");
     }
-    let session = format!("[~] # cat /etc/enclosure_2.conf\n{MAP}[~] # cat /tmp/smart/smart_2_4.info\n{CACHE}[~] # smartctl -j -x /dev/sda\n{SMART}\n");
+    let session = format!(
+        "[~] # cat /etc/enclosure_2.conf\n{MAP}[~] # cat /tmp/smart/smart_2_4.info\n{CACHE}[~] # smartctl -j -x /dev/sda\n{SMART}\n"
+    );
     let found = facts(&session);
     let drives = found.drives.value().expect("two drives");
     assert_eq!((drives[0].enclosure.value(), drives[0].bay.value()), (Some(&2), Some(&3)));
@@ -163,16 +180,25 @@ fn what_the_other_outputs_say() {
     let bmc = facts(SDR);
     assert_eq!(bmc.bmc.value().and_then(|bmc| bmc.sensors.value()).map(Vec::len), Some(2));
     assert!(bmc.bmc.value().is_some_and(|bmc| bmc.events.is_not_collected()));
-    let ups = facts("[~] # upsc qnapups@localhost\nbattery.charge: 62\nups.mfr: A \"B\" \\C\nups.status: OB LB\n");
+    let ups =
+        facts("[~] # upsc qnapups@localhost\nbattery.charge: 62\nups.mfr: A \"B\" \\C\nups.status: OB LB\n");
     let ups = &ups.ups.value().expect("one")[0];
     assert_eq!((ups.name.as_str(), ups.charge_hundredths_percent.value()), ("qnapups", Some(&6200)));
     assert_eq!(ups.maker.value().map(String::as_str), Some("A \"B\" \\C"));
-    let hal = facts("pwr_index = 0, status = 0, rpm = 5120, temp = 38\npwr_index = 1, status = -1, rpm = -1, temp = -1\nCPU CRIT:WARN = 80:72\n");
+    let hal = facts(
+        "pwr_index = 0, status = 0, rpm = 5120, temp = 38\npwr_index = 1, status = -1, rpm = -1, temp = -1\nCPU CRIT:WARN = 80:72\n",
+    );
     assert_eq!(hal.power.units.value().map(Vec::len), Some(2));
     assert_eq!(hal.temperature_limits.value().map(Vec::len), Some(2));
+    let typed = "[~] # hal_app --se_sys_get_fan enc_sys_id=root,obj_index=0\nenc_sys_get_fan(2631):fan index = 0,ret = 0,fan = 5212 rpm,fan_fail = 0\n";
+    check(typed, &[("p.txt#L2", "QTS command or file", 1)]);
+    assert_eq!(facts(typed).fans.value().expect("one")[0].fault.value(), Some(&false));
+    check(&format!("[~] # qcli_storage -d\n{QCLI}"), &[("p.txt#L2", "QTS command or file", 2)]);
     let rows = facts(ROWS);
     assert_eq!(rows.event_log.value().map(|log| log.events.len()), Some(2));
-    let fan = facts("x enc_sys_get_fan(2631):fan index = 1,ret = 0,fan = 5212 rpm,fan_fail = 1\nx enc_sys_get_fan_pwm(2689):fan index = 1,ret = 0,fan_pwm = 159");
+    let fan = facts(
+        "x enc_sys_get_fan(2631):fan index = 1,ret = 0,fan = 5212 rpm,fan_fail = 1\nx enc_sys_get_fan_pwm(2689):fan index = 1,ret = 0,fan_pwm = 159",
+    );
     let fan = &fan.fans.value().expect("two")[1];
     assert_eq!((fan.fault.value(), fan.pwm.value()), (Some(&true), Some(&159)));
 }
@@ -247,7 +273,8 @@ fn a_big_paste_takes_time_by_its_size() {
 
 #[test]
 fn any_bytes_are_survived() {
-    let all = [SESSION, MDSTAT, DETAIL, POOL, MAP, PAGE, CACHE, SDR, KEPT, ROWS, QCLI, "[1.0] ata1: x\n"].concat();
+    let all =
+        [SESSION, MDSTAT, DETAIL, POOL, MAP, PAGE, CACHE, SDR, KEPT, ROWS, QCLI, "[1.0] ata1: x\n"].concat();
     for text in [&*all, SESSION, MAP] {
         crate::hostile::mutate(
             text.as_bytes(),

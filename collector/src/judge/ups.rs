@@ -24,7 +24,8 @@ fn is_protocol(line: &str) -> bool {
 fn variable(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once(':')?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
-    let known = name.split_once('.').is_some_and(|(kind, _)| KINDS.contains(&kind)) && name.chars().all(plain);
+    let known =
+        name.split_once('.').is_some_and(|(kind, _)| KINDS.contains(&kind)) && name.chars().all(plain);
     known.then(|| (name, value.trim()))
 }
 

@@ -93,8 +93,7 @@ pub(crate) async fn collect(
 /// map or a cache knows is listed too: its other readings are not collected.
 pub(crate) async fn pasted(door: &Door<'_>, drives: Vec<Drive>) -> Drives {
     let (bays, departed) = Bays::collect(door).await;
-    let known =
-        Known { bays: bays.with_hints(hints::qcli(door).await), caches: cache::collect(door).await };
+    let known = Known { bays: bays.with_hints(hints::qcli(door).await), caches: cache::collect(door).await };
     let (mut found, mut all) = (Vec::new(), Vec::new());
     for drive in drives {
         let nvme = drive.protocol.value() == Some(&Protocol::Nvme);
@@ -114,10 +113,8 @@ pub(crate) async fn pasted(door: &Door<'_>, drives: Vec<Drive>) -> Drives {
         let drive = filled(placed(Drive { device, ..Drive::default() }, &bay), bays::by_map(row));
         all.push(filled(drive, known.cached(&bay)));
     }
-    let taken: Vec<(u32, u32)> = all
-        .iter()
-        .filter_map(|drive| Some((*drive.enclosure.value()?, *drive.bay.value()?)))
-        .collect();
+    let taken: Vec<(u32, u32)> =
+        all.iter().filter_map(|drive| Some((*drive.enclosure.value()?, *drive.bay.value()?))).collect();
     for (bay, cached) in known.caches.iter().filter(|(bay, _)| !taken.contains(bay)) {
         let place = cached.qts_cache.place().unwrap_or_default().to_owned();
         all.push(placed(cached.clone(), &Observed::seen(*bay, place)));
