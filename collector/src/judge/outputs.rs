@@ -134,6 +134,11 @@ impl<'a> Cutter<'a> {
         if line.trim().is_empty() {
             return;
         }
+        // What a known command printed is that command's, whatever else it looks like.
+        let below = |last: &Start<'_>| last.at == self.at && last.format.is_some() && !last.typed.is_empty();
+        if self.found.last().is_some_and(below) {
+            return;
+        }
         let current = self.open.flatten();
         let apart = current.is_none() || self.blank;
         let fits = |format: &&'static Format| {

@@ -43,10 +43,10 @@ pub(super) fn typed(line: &str) -> Option<&str> {
     known.then_some(command)
 }
 
-/// The first line of an XML document.
+/// A line that may stand before the root of an XML document: its declaration, a remark.
 pub(super) fn is_prolog(line: &str) -> bool {
     let line = line.trim();
-    line.starts_with("<?xml") && line.ends_with("?>")
+    (line.starts_with("<?xml") && line.ends_with("?>")) || (line.starts_with("<!--") && line.ends_with("-->"))
 }
 
 /// `[~] # …`, `[admin@nas ~]$ …`.

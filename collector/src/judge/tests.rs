@@ -190,6 +190,10 @@ fn what_the_other_outputs_say() {
     );
     assert_eq!(hal.power.units.value().map(Vec::len), Some(2));
     assert_eq!(hal.temperature_limits.value().map(Vec::len), Some(2));
+    let typed = "[~] # hal_app --se_sys_get_fan enc_sys_id=root,obj_index=0\nenc_sys_get_fan(2631):fan index = 0,ret = 0,fan = 5212 rpm,fan_fail = 0\n";
+    check(typed, &[("p.txt#L2", "QTS command or file", 1)]);
+    assert_eq!(facts(typed).fans.value().expect("one")[0].fault.value(), Some(&false));
+    check(&format!("[~] # qcli_storage -d\n{QCLI}"), &[("p.txt#L2", "QTS command or file", 2)]);
     let rows = facts(ROWS);
     assert_eq!(rows.event_log.value().map(|log| log.events.len()), Some(2));
     let fan = facts(
