@@ -43,12 +43,15 @@ fn head(line: &str, place: &str) -> Option<MdArray> {
     let seen = |text: &str| Observed::seen(text.to_owned(), place);
     let mut level = Observed::NotCollected;
     let mut members = Vec::new();
+    let mut whole = true;
     for word in words {
         match (member(word), word) {
             (Some(member), _) => members.push(member),
             (None, "(read-only)") => state = "readonly",
             (None, "(auto-read-only)") => state = "read-auto",
-            (None, _) if !word.starts_with(['(', '[']) && members.is_empty() => level = seen(word),
+            (None, _) if is_level(word) && members.is_empty() => level = seen(word),
+            // A word such as `sda3[x]` is a member that was not understood: the list is not the whole one.
+            (None, _) if word.contains('[') => whole = false,
             (None, _) => {}
         }
     }
@@ -56,9 +59,24 @@ fn head(line: &str, place: &str) -> Option<MdArray> {
         name: name.to_owned(),
         level,
         state: seen(state),
-        members: Observed::seen(members, place),
+        members: match whole {
+            true => Observed::seen(members, place),
+            false => {
+                Observed::unreadable(format!("{place}: a member of {name} is not what members look like"))
+            }
+        },
         ..MdArray::default()
     })
+}
+
+/// Most slots that mdadm makes.
+pub(crate) const MOST_SLOTS: u32 = 4096;
+
+/// The kernel's words for a personality.
+pub(crate) fn is_level(word: &str) -> bool {
+    const LEVELS: [&str; 10] =
+        ["linear", "raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "multipath", "faulty", "container"];
+    LEVELS.contains(&word)
 }
 
 /// `sdb3[2](F)`. The number is a descriptor, not a slot.
@@ -150,7 +168,8 @@ fn mark_rebuilding(array: &mut MdArray, working: u32) {
 /// `[4/3]`: slots and working members.
 fn slots(word: &str) -> Option<(u32, u32)> {
     let (slots, working) = word.strip_prefix('[')?.strip_suffix(']')?.split_once('/')?;
-    Some((slots.parse().ok()?, working.parse().ok()?))
+    let (slots, working): (u32, u32) = (slots.parse().ok()?, working.parse().ok()?);
+    ((1..=MOST_SLOTS).contains(&slots) && working <= slots).then_some((slots, working))
 }
 
 /// `[==>..]  recovery = 12.6% (…)`: the action and hundredths of a percent; `resync=DELAYED`: none, it waits.

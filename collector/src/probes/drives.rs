@@ -326,6 +326,7 @@ fn world_wide_name(id: Observed<String>) -> Observed<String> {
     match id {
         Observed::Seen { value, from } => value
             .strip_prefix("naa.")
+            .filter(|name| !name.is_empty())
             .map_or(Observed::NotCollected, |name| Observed::Seen { value: name.to_ascii_lowercase(), from }),
         _ => Observed::NotCollected,
     }

@@ -19,6 +19,19 @@ use crate::{lines, mdstat};
 
 const MDSTAT: &str = "/proc/mdstat";
 const BLOCK: &str = "/sys/block";
+/// Words of `array_state` (Documentation/admin-guide/md.rst).
+const STATES: [&str; 10] = [
+    "clear",
+    "inactive",
+    "suspended",
+    "readonly",
+    "read-auto",
+    "clean",
+    "active",
+    "write-pending",
+    "active-idle",
+    "broken",
+];
 /// Only QTS and QuTS hero have it.
 const PLATFORM_CONF: &str = "/etc/platform.conf";
 /// The unit of `size`.
@@ -84,7 +97,9 @@ async fn array(door: &Door<'_>, name: &str, by_text: Option<MdArray>) -> Option<
     let filling =
         sync_action.value().is_some_and(|action| matches!(action.as_str(), "recover" | "resync" | "reshape"));
     let mut members = Vec::new();
-    for device in files.iter().filter_map(|file| file.strip_prefix("dev-")) {
+    for device in
+        files.iter().filter_map(|file| file.strip_prefix("dev-").filter(|device| !device.is_empty()))
+    {
         let known = text.members.value().and_then(|all| all.iter().find(|member| member.device == device));
         members.push(member(door, &file(&format!("dev-{device}")), device, filling, known).await);
     }
@@ -106,8 +121,16 @@ async fn array(door: &Door<'_>, name: &str, by_text: Option<MdArray>) -> Option<
             .await
             .map(Bytes)
             .or(|| text.size_bytes),
-        level: door.text(&file("level")).await.or(|| text.level),
-        state: door.text(&file("array_state")).await.or(|| text.state),
+        level: door
+            .value(&file("level"), "a level of md", |text| mdstat::is_level(text).then(|| text.to_owned()))
+            .await
+            .or(|| text.level),
+        state: door
+            .value(&file("array_state"), "a state of md", |text| {
+                STATES.contains(&text).then(|| text.to_owned())
+            })
+            .await
+            .or(|| text.state),
         raid_disks_before: inside(&slots, |(_, before)| before),
         raid_disks: slots.map(|(slots, _)| slots).or(|| text.raid_disks),
         missing: door.number(&file("degraded")).await.or(|| text.missing),
@@ -142,11 +165,12 @@ fn inside<T: Copy, U>(reading: &Observed<T>, part: impl FnOnce(T) -> Option<U>) 
 
 /// `2 (1)` while a reshape runs: the number to come, then the number before.
 fn slots(text: &str) -> Option<(u32, Option<u32>)> {
+    let number = |text: &str| text.parse().ok().filter(|slots| *slots <= mdstat::MOST_SLOTS);
     match text.split_once(' ') {
-        None => Some((text.parse().ok()?, None)),
+        None => Some((number(text)?, None)),
         Some((after, before)) => {
             let before = before.trim().strip_prefix('(')?.strip_suffix(')')?;
-            Some((after.parse().ok()?, Some(before.parse().ok()?)))
+            Some((number(after)?, Some(number(before)?)))
         }
     }
 }

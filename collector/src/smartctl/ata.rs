@@ -15,7 +15,16 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
     drive.scsi_background_defects = Observed::Absent;
     let model = drive.model.value().cloned().unwrap_or_default();
     drive.ata_attributes = match json.array("/ata_smart_attributes/table") {
-        Some(rows) => json.seen(rows.iter().filter_map(|row| attribute(row, &model)).collect()),
+        Some(rows) => {
+            let known: Vec<AtaAttribute> = rows.iter().filter_map(|row| attribute(row, &model)).collect();
+            match known.is_empty() && !rows.is_empty() {
+                true => Observed::unreadable(format!(
+                    "{}: no row of its attribute table is an attribute",
+                    json.place()
+                )),
+                false => json.seen(known),
+            }
+        }
         None => json.missing("/ata_smart_attributes", "attribute table", command_failed),
     };
     drive.self_tests = self_tests(json, command_failed);

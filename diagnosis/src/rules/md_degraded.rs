@@ -57,6 +57,9 @@ fn judge(facts: &Facts, array: &MdArray) -> Judgement {
     if is_system(facts, array) {
         return match (&array.members, faulty.is_empty()) {
             // Only what looks wrong needs to be cleared in words.
+            (Observed::Seen { .. }, true) if members_in(array, MdMemberState::InSync).is_empty() => {
+                Judgement::cannot_tell(subject, "no working member of it was read", false)
+            }
             (Observed::Seen { .. }, true) if lost(array) == Some(0) => Judgement::clear(subject),
             (Observed::Seen { .. }, true) => Judgement::exonerated(subject, by_design(array)),
             (Observed::Seen { .. }, false) => Judgement::found(subject, kicked(facts, array, &faulty)),
