@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says why on its output"
 )]
 
+mod adversarial;
 mod architecture;
 mod bundle_format;
 mod cli;
