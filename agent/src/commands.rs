@@ -18,6 +18,7 @@ mod status;
 mod upload;
 mod verify;
 
+pub(crate) use self::reader::WORD as READER;
 use crate::context::Context;
 
 /// Makes the list: a variant for each command, and the way to it. The order is the order of `assay --help`.
@@ -53,7 +54,7 @@ commands! {
     Redact: redact,
     Status: status,
     Config: config,
-    #[command(name = "__reader", hide = true)]
+    #[command(name = READER, hide = true)]
     Reader: reader,
     #[command(name = "__remember", hide = true)]
     Remember: remember,

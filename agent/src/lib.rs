@@ -30,6 +30,10 @@ mod trouble;
 
 /// Runs the program with the arguments of this process and says how it ended; see `assay --help` for the codes.
 pub fn run() -> ExitCode {
+    // A reader child is started for each command that a run asks: it knows what it is without the whole command line.
+    if std::env::args_os().nth(1).is_some_and(|word| word == commands::READER) {
+        assay_collector::live::reader_main();
+    }
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),

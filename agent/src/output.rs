@@ -29,9 +29,43 @@ pub(crate) fn value(document: &impl serde::Serialize) -> anyhow::Result<serde_js
 
 /// Prints a value as JSON with a line end.
 pub(crate) fn print_json(document: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_vec_pretty(&value(document)?)?;
+    print(indented(&serde_json::to_vec(document)?))
+}
+
+/// JSON without blanks as JSON for people: what serde_json's own writer would make of the tree, without the tree.
+fn indented(compact: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_string, mut escaped, mut opened) = (0_usize, false, false, false);
+    let line = |text: &mut Vec<u8>, depth: usize| {
+        text.push(b'\n');
+        text.resize(text.len() + 2 * depth, b' ');
+    };
+    for byte in compact.iter().copied() {
+        if in_string {
+            text.push(byte);
+            (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
+            continue;
+        }
+        let closes = matches!(byte, b'}' | b']');
+        if closes {
+            depth = depth.saturating_sub(1);
+        }
+        // Between what opens and what closes there is a line break only if there is something else.
+        if opened != closes {
+            line(&mut text, depth);
+        }
+        opened = matches!(byte, b'{' | b'[');
+        text.push(byte);
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b',' => line(&mut text, depth),
+            b':' => text.push(b' '),
+            b'"' => in_string = true,
+            _ => {}
+        }
+    }
     text.push(b'\n');
-    print(text)
+    text
 }
 
 /// Talks to the person on standard error.
@@ -224,6 +258,21 @@ mod tests {
             entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn json_for_people_is_as_serde_json_writes_it() {
+        fn check(text: &str) {
+            let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let pretty = serde_json::to_string_pretty(&value).expect("plain data") + "\n";
+            assert_eq!(String::from_utf8(indented(value.to_string().as_bytes())).expect("text"), pretty);
+        }
+        check("1");
+        check("[]");
+        check("{}");
+        check(r#"{"a":[],"b":{},"c":[[],[{}],1,-2.5,null,true]}"#);
+        check(r#"["{\"a\":[1,2]}","\\","\\\"",":,[]{}","é"]"#);
+        check(r#"{"a":{"b":{"c":[{"d":"e"},{"f":""}]}}}"#);
     }
 
     #[test]

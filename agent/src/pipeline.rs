@@ -6,7 +6,7 @@
 use anyhow::Context as _;
 use assay_bundle::cost::Cost;
 use assay_bundle::manifest::RunSource;
-use assay_bundle::redact::{Door, Level, PseudonymKey};
+use assay_bundle::redact::{Clean, Door, Level, PseudonymKey};
 use assay_bundle::seal::Content;
 use assay_bundle::steps::Step;
 use assay_bundle::{Diagnosis, Entitlement, Facts, Recommendation};
@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use crate::clock;
 use crate::memory::Memory;
 
-/// What one run saw, decided and may show or seal.
+/// What one run saw, decided and may show.
 pub(crate) struct Run {
     /// Where the facts came from.
     pub(crate) source: RunSource,
@@ -33,8 +33,6 @@ pub(crate) struct Run {
     pub(crate) steps: Vec<Step>,
     /// What the run cost.
     pub(crate) cost: Cost,
-    /// What may be sealed: everything in it has passed the door.
-    pub(crate) content: Content,
 }
 
 /// Runs the sentence up to the recommendation. A live run leaves in `memory` what the next ones want to know; before
@@ -46,75 +44,74 @@ pub(crate) async fn examine(
     invoice_date: Option<Date>,
     memory: Option<&Memory>,
 ) -> anyhow::Result<Run> {
-    let mut collection = assay_collector::collect(source, options).await;
-    if let Some(memory) = memory.filter(|_| source.run_source() == RunSource::Live) {
-        memory.keep(&mut collection).await;
-    }
-    conclude(collection, source.run_source(), key, invoice_date)
+    conclude(collected(source, options, memory).await, source.run_source(), key, invoice_date)
 }
 
-/// The rest of the sentence, from what was collected on.
+/// The same, with what may be sealed: everything in it has passed the door.
+pub(crate) async fn examine_to_seal(
+    source: &dyn Source,
+    options: &Options,
+    key: &PseudonymKey,
+    invoice_date: Option<Date>,
+    memory: Option<&Memory>,
+) -> anyhow::Result<(Run, Content)> {
+    let mut collection = collected(source, options, memory).await;
+    let raw = std::mem::take(&mut collection.raw);
+    let mut door = Door::open(key, Level::default())?;
+    let (run, [facts, steps, cost, diagnosis]) =
+        through(&mut door, collection, source.run_source(), invoice_date)?;
+    let mut entries = vec![facts, steps, cost];
+    // What may not leave is named in the receipt by the door itself.
+    // One by one, so that the raw form of a file and its clean form are in memory together only once.
+    entries.extend(raw.into_iter().filter_map(|(path, bytes)| door.raw(&path, &bytes)));
+    entries.push(diagnosis);
+    Ok((run, Content { entries, receipt: door.close()? }))
+}
+
+/// The rest of the sentence, from what was collected on. What is only shown needs no clean raw forms, whose cleaning
+/// is most of the work.
 pub(crate) fn conclude(
-    collection: Collection,
+    mut collection: Collection,
     source: RunSource,
     key: &PseudonymKey,
     invoice_date: Option<Date>,
 ) -> anyhow::Result<Run> {
+    collection.raw.clear();
     let mut door = Door::open(key, Level::default())?;
-    let redacted = redact(&mut door, collection)?;
-    let diagnosis = match source {
-        RunSource::Judged => assay_diagnosis::diagnose_pasted(&redacted.facts),
-        RunSource::Live | RunSource::Recorded => assay_diagnosis::diagnose(&redacted.facts),
-    };
-    let (entitlement, recommendation) = recommend(&redacted.facts, &diagnosis, invoice_date);
-    let (diagnosis, content) = close(door, redacted.entries, diagnosis)?;
-    Ok(Run {
-        source,
-        facts: redacted.facts,
-        diagnosis,
-        entitlement,
-        recommendation,
-        steps: redacted.steps,
-        cost: redacted.cost,
-        content,
-    })
+    Ok(through(&mut door, collection, source, invoice_date)?.0)
 }
 
-/// A collection after the door.
-struct Redacted {
-    entries: Vec<assay_bundle::redact::Clean>,
-    facts: Facts,
-    steps: Vec<Step>,
-    cost: Cost,
+async fn collected(source: &dyn Source, options: &Options, memory: Option<&Memory>) -> Collection {
+    let mut collection = assay_collector::collect(source, options).await;
+    if let Some(memory) = memory.filter(|_| source.run_source() == RunSource::Live) {
+        memory.keep(&mut collection).await;
+    }
+    collection
 }
 
-/// Takes everything that was collected through the door.
-fn redact(door: &mut Door, collection: Collection) -> anyhow::Result<Redacted> {
-    let Collection { facts, steps, raw, cost } = collection;
+/// Takes our own documents through the door, and judges what came through: facts, steps, cost, diagnosis.
+fn through(
+    door: &mut Door,
+    collection: Collection,
+    source: RunSource,
+    invoice_date: Option<Date>,
+) -> anyhow::Result<(Run, [Clean; 4])> {
+    let Collection { facts, steps, cost, .. } = collection;
     if let Some(hostname) = facts.identity.hostname.value() {
         door.learn_host(hostname);
     }
     let (facts_entry, facts) = door.document("facts.json", &facts).context("the facts cannot be written")?;
     let (steps_entry, steps) = door.document("steps.json", &steps).context("the steps cannot be written")?;
     let (cost_entry, cost) = door.document("cost.json", &cost).context("the cost cannot be written")?;
-    let mut entries = vec![facts_entry, steps_entry, cost_entry];
-    // What may not leave is named in the receipt by the door itself.
-    // One by one, so that the raw form of a file and its clean form are in memory together only once.
-    entries.extend(raw.into_iter().filter_map(|(path, bytes)| door.raw(&path, &bytes)));
-    Ok(Redacted { entries, facts, steps, cost })
-}
-
-/// The diagnosis joins what may be sealed, and the door shuts.
-fn close(
-    mut door: Door,
-    mut entries: Vec<assay_bundle::redact::Clean>,
-    diagnosis: Diagnosis,
-) -> anyhow::Result<(Diagnosis, Content)> {
-    let (entry, diagnosis) =
+    let diagnosis = match source {
+        RunSource::Judged => assay_diagnosis::diagnose_pasted(&facts),
+        RunSource::Live | RunSource::Recorded => assay_diagnosis::diagnose(&facts),
+    };
+    let (entitlement, recommendation) = recommend(&facts, &diagnosis, invoice_date);
+    let (diagnosis_entry, diagnosis) =
         door.document("diagnosis.json", &diagnosis).context("the diagnosis cannot be written")?;
-    entries.push(entry);
-    let receipt = door.close()?;
-    Ok((diagnosis, Content { entries, receipt }))
+    let run = Run { source, facts, diagnosis, entitlement, recommendation, steps, cost };
+    Ok((run, [facts_entry, steps_entry, cost_entry, diagnosis_entry]))
 }
 
 /// Joins a diagnosis with what the service terms grant today, by the machine's own clock when it can be trusted.

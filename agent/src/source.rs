@@ -13,6 +13,7 @@ use assay_collector::source::{Answer, Failure, Request, Source};
 use assay_collector::{Options, Progress, ProgressState};
 
 use crate::bundle_file::Opened;
+use crate::commands::READER;
 use crate::config::Config;
 use crate::paths::Paths;
 use crate::terminal::Line;
@@ -80,7 +81,7 @@ fn folder(path: &Path) -> anyhow::Result<RecordedSource> {
 pub(crate) fn live(config: &Config, paths: &Paths) -> anyhow::Result<LiveSource> {
     let own_program = std::env::current_exe()
         .or_advise("the program cannot find its own file", "see that /proc is mounted and call again")?;
-    let mut options = LiveOptions::new(&paths.runtime_dir, vec![own_program.into(), "__reader".into()]);
+    let mut options = LiveOptions::new(&paths.runtime_dir, vec![own_program.into(), READER.into()]);
     options.state_dir.clone_from(&paths.memory_dir);
     options.tool_dirs.clone_from(&config.collect_tool_dirs);
     if let Err(error) = assay_collector::live::be_gentle() {

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use assay_bundle::cost::Cost;
 use assay_bundle::manifest::RunSource;
+use assay_bundle::steps::Step;
+use assay_bundle::{Diagnosis, Entitlement, Facts, Recommendation};
 
 use super::Machine;
 use crate::cli::exit_codes;
@@ -50,7 +53,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let run = runtime::block_on(work)?;
     line.clear();
     match args.json {
-        true => output::print_json(&json(&run)?)?,
+        true => output::print_json(&json(&run))?,
         false => output::print(text(&run))?,
     }
     Ok(run.diagnosis.overall.exit_code())
@@ -78,14 +81,18 @@ fn text(run: &Run) -> String {
 }
 
 /// Everything for a program.
-fn json(run: &Run) -> anyhow::Result<serde_json::Value> {
-    Ok(serde_json::json!({
-        "source": run.source,
-        "facts": output::value(&run.facts)?,
-        "diagnosis": output::value(&run.diagnosis)?,
-        "entitlement": output::value(&run.entitlement)?,
-        "recommendation": output::value(&run.recommendation)?,
-        "steps": output::value(&run.steps)?,
-        "cost": output::value(&run.cost)?,
-    }))
+#[derive(serde::Serialize)]
+struct Report<'r> {
+    source: RunSource,
+    facts: &'r Facts,
+    diagnosis: &'r Diagnosis,
+    entitlement: &'r Entitlement,
+    recommendation: &'r Recommendation,
+    steps: &'r [Step],
+    cost: &'r Cost,
+}
+
+fn json(run: &Run) -> Report<'_> {
+    let Run { source, facts, diagnosis, entitlement, recommendation, steps, cost } = run;
+    Report { source: *source, facts, diagnosis, entitlement, recommendation, steps, cost }
 }

@@ -107,11 +107,12 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let invoice_date = settings.config.warranty_invoice_date;
     let places = Places { plain: args.output.clone(), sealed: args.sealed_output.clone() };
     let made = runtime::block_on(async {
-        let run =
-            pipeline::examine(source.as_ref(), &options, &pseudonyms, invoice_date, memory.as_ref()).await?;
+        let examined =
+            pipeline::examine_to_seal(source.as_ref(), &options, &pseudonyms, invoice_date, memory.as_ref());
+        let (run, content) = examined.await?;
         line.show("sealing");
         let draft = seal::draft(&run, clock, identity.sequence().next()?, Reason::Owner);
-        let sealing = Sealing { draft, content: run.content, key, recipients };
+        let sealing = Sealing { draft, content, key, recipients };
         runtime::blocking(move |stop| match slot {
             Some(slot) => {
                 let (manifest, entry) = sealing.into_spool(slot, clock, stop)?;
@@ -157,20 +158,17 @@ fn recorded(args: &Args, folder: &Path, context: &Context) -> anyhow::Result<u8>
     };
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
-    let work = pipeline::examine(
+    let work = pipeline::examine_to_seal(
         source.as_ref(),
         &options,
         &pseudonyms,
         settings.config.warranty_invoice_date,
         None,
     );
-    let run = runtime::block_on(work)?;
+    let (run, content) = runtime::block_on(work)?;
     line.clear();
-    let raw = run
-        .content
-        .entries
-        .iter()
-        .filter_map(|entry| Some((entry.name().strip_prefix("raw/")?, entry.bytes())));
+    let raw =
+        content.entries.iter().filter_map(|entry| Some((entry.name().strip_prefix("raw/")?, entry.bytes())));
     let files = record::write(folder, raw)?;
     let shown = folder.display();
     match args.json {

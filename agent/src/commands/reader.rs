@@ -2,6 +2,9 @@
 
 use crate::context::Context;
 
+/// The word that makes the program a reader child.
+pub(crate) const WORD: &str = "__reader";
+
 /// Started by the collector only
 #[derive(clap::Args)]
 pub(crate) struct Args {}

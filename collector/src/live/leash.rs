@@ -22,6 +22,9 @@ use crate::source::Failure;
 /// How long a command may take to end by itself after it was asked to.
 pub(super) const TERM_GRACE: Duration = Duration::from_millis(500);
 
+/// How many times longer a killed child may wait for processor time: a busy machine is no hung disk.
+const PATIENCE: u32 = 4;
+
 /// How often a dying group is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -94,7 +97,10 @@ impl Leash {
             if left.is_empty() {
                 break;
             }
-            if Instant::now() >= deadline {
+            let late = Instant::now().saturating_duration_since(deadline);
+            // Who is not in an uninterruptible sleep dies as soon as the processor has time for it.
+            let patience = PATIENCE * self.shared.options.kill_grace;
+            if !late.is_zero() && (left.iter().any(ProcStat::is_stuck) || late >= patience) {
                 return Err(self.abandon(&left));
             }
             sleep(LOOK).await;
@@ -154,9 +160,13 @@ impl Drop for Leash {
             if left.is_empty() {
                 return;
             }
-            let stuck = left.iter().any(ProcStat::is_stuck);
-            if begun.elapsed() >= if stuck { DROP_WAIT } else { DROP_WAIT_FOR_TURN } {
-                self.abandon(&left);
+            // The others have been killed and need no more than processor time.
+            let stuck: Vec<_> = left.into_iter().filter(ProcStat::is_stuck).collect();
+            let patience = if stuck.is_empty() { DROP_WAIT_FOR_TURN } else { DROP_WAIT };
+            if begun.elapsed() >= patience {
+                if !stuck.is_empty() {
+                    self.abandon(&stuck);
+                }
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));

@@ -24,14 +24,14 @@ impl ProcStat {
         parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// Whether it is in an uninterruptible sleep, in which no signal reaches it.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.state == b'D'
+    }
+
     /// Whether it still runs or sleeps: a dead one that its parent has not collected holds nothing any more.
     pub(super) fn lives(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x')
-    }
-
-    /// Whether it sleeps where no signal reaches it.
-    pub(super) fn is_stuck(&self) -> bool {
-        self.state == b'D'
     }
 }
 

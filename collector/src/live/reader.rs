@@ -121,7 +121,7 @@ fn read_open(mut file: File, path: &Path, limit_bytes: u64) -> Result<(Vec<u8>, 
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX).min(buffer.len());
         match file.read(buffer.get_mut(..wanted).unwrap_or_default()) {
             Ok(0) => return Ok((bytes, false)),
-            Ok(count) => bytes.extend(buffer.iter().take(count)),
+            Ok(count) => bytes.extend_from_slice(buffer.get(..count).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // A file of the kernel that has nothing more to say now.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((bytes, false)),

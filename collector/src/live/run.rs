@@ -116,7 +116,7 @@ impl<R: AsyncRead + Unpin> Sink<R> {
                 let fresh = buffer.get(..count).unwrap_or_default();
                 let room = self.limit_bytes.saturating_sub(self.bytes.len());
                 self.overflowed |= fresh.len() > room;
-                self.bytes.extend(fresh.iter().take(room));
+                self.bytes.extend_from_slice(fresh.get(..room.min(count)).unwrap_or_default());
             }
         }
     }
