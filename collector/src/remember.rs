@@ -15,7 +15,7 @@ use crate::{Collection, inventory_memory, ring};
 
 /// Why nothing of the memory is read or written while the drives sleep.
 pub(crate) const ASLEEP: &str =
-    "every hard drive sleeps; the memory lies on them and is left alone so that none wakes";
+    "a hard drive sleeps; the memory lies on a volume of such drives and is left alone so that none wakes";
 
 /// What is to be written. Each text stands in its file byte for byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl ToRemember {
 /// # Errors
 /// Why nothing is to be written, in words: drives sleep, or what earlier runs left could not be read.
 pub fn to_remember(collection: &Collection, program: &str) -> Result<ToRemember, String> {
-    if all_asleep(&collection.facts.drives) {
+    if any_asleep(&collection.facts.drives) {
         return Err(ASLEEP.to_owned());
     }
     let mut out = ToRemember::default();
@@ -68,12 +68,6 @@ fn kept<'c>(collection: &'c Collection, request: &Request) -> Result<(Option<&'c
     }
     let truncated = collection.raw.contains_key(&format!("{place}{}", crate::recorded::TRUNCATED));
     Ok((collection.raw.get(&place).map(Vec::as_slice), truncated))
-}
-
-/// Whether the unit has hard drives and each of them was found asleep.
-pub(crate) fn all_asleep(drives: &Observed<Vec<Drive>>) -> bool {
-    let mut disks = disks(drives).peekable();
-    disks.peek().is_some() && disks.all(sleeps)
 }
 
 /// Whether a disk sleeps: a read from a mirror that it belongs to may wake it.

@@ -1,6 +1,6 @@
 //! The flight recorder's records of earlier runs: `state/recorder.jsonl`, which the agent keeps on the data volume.
 //!
-//! It is asked after the drives: while every hard drive sleeps the recorder is left alone, because reading it could
+//! It is asked after the drives: while a hard drive sleeps the recorder is left alone, because reading it could
 //! wake them. A unit in its first run has no recorder, which is Absent. Damaged places are counted and cost only
 //! themselves; a recorder of which nothing could be understood is Unreadable.
 
@@ -10,13 +10,13 @@ use assay_bundle::facts::history::History;
 
 use super::Found;
 use crate::door::Door;
-use crate::remember::{ASLEEP, all_asleep};
+use crate::remember::{ASLEEP, any_asleep};
 use crate::ring;
 use crate::source::Request;
 
 /// Reads what was recorded, unless every hard drive among `drives` sleeps.
 pub(crate) async fn collect(door: &Door<'_>, drives: &Observed<Vec<Drive>>) -> (Observed<History>, Found) {
-    if all_asleep(drives) {
+    if any_asleep(drives) {
         return (door.noted(Observed::unreadable(ASLEEP)), Found::Nothing);
     }
     let history = match door.ask(&Request::Recorder).await {

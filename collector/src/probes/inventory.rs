@@ -2,7 +2,7 @@
 //! with what this run saw.
 //!
 //! What is read is the memory as it was *before* this run, so the comparison can be made again from `raw/`. It is
-//! asked after the drives, like [`super::history`], and left alone while every hard drive sleeps. A unit in its first
+//! asked after the drives, like [`super::history`], and left alone while a hard drive sleeps. A unit in its first
 //! run has no memory, which is Absent.
 
 use assay_bundle::Observed;
@@ -13,12 +13,12 @@ use assay_bundle::facts::inventory::Inventory;
 use super::Found;
 use crate::door::Door;
 use crate::inventory_memory;
-use crate::remember::{ASLEEP, all_asleep};
+use crate::remember::{ASLEEP, any_asleep};
 use crate::source::Request;
 
 /// Reads the memory, unless every hard drive among `drives` sleeps. Not compared yet: see [`compared`].
 pub(crate) async fn collect(door: &Door<'_>, drives: &Observed<Vec<Drive>>) -> (Observed<Inventory>, Found) {
-    if all_asleep(drives) {
+    if any_asleep(drives) {
         return (door.noted(Observed::unreadable(ASLEEP)), Found::Nothing);
     }
     let memory = match door.ask(&Request::Inventory).await {
