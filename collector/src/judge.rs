@@ -7,7 +7,7 @@
 //!
 //! Pastes come from anywhere: line ends of Windows, a byte order mark, UTF-16 and a missing last line end are mended
 //! before anything is read. What QTS's own programs and files say is read by its probes together, once everything is
-//! there ([`qts`]), so that a map of bays and a drive's report join.
+//! there (`judge/qts.rs`), so that a map of bays and a drive's report join.
 //!
 //! To add a format: its file in `judge/` with a `FORMAT`, its line in [`FORMATS`].
 

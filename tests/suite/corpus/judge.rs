@@ -108,7 +108,8 @@ fn every_json_report_is_judged() {
 /// - of the confirmed ones without a finding of ours all 20 rest on a failed self-test alone, the 4 to watch are NVMe
 ///   drives past their rated writes (critical warning 0x04), the suspected one is too hot and nothing else;
 /// - theirs for link errors (attribute 199) has no finding of ours but 2 drives that are too hot;
-/// - theirs to watch are single remapped sectors and the like.
+/// - theirs suspected without one of ours rest on reported uncorrectable errors (187), many remapped sectors or
+///   end-to-end errors, theirs to watch on few remapped sectors: counters that no rule of ours weighs alone.
 const TEXT: &[(&str, &str, usize)] = &[
     ("confirmed", "confirmed", 55),
     ("confirmed", "none", 20),
