@@ -113,6 +113,8 @@ struct Gathered {
     facts: Facts,
     /// What QTS's programs and files say, in the shape of a recording.
     qts: qts::Recording,
+    /// What management pages say beside the probes' own facts.
+    pages: management::Pages,
     /// Kernel logs of earlier boots, which are read together.
     persisted: persisted_log::Logs,
 }
@@ -120,9 +122,10 @@ struct Gathered {
 impl Gathered {
     /// Reads what can only be read when everything is there.
     fn facts(self) -> Facts {
-        let Self { mut facts, qts, persisted } = self;
+        let Self { mut facts, qts, pages, persisted } = self;
         persisted.finish(&mut facts);
         qts.finish(&mut facts);
+        pages.finish(&mut facts);
         facts
     }
 }

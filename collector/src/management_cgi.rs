@@ -7,15 +7,21 @@
 //! is called `Abnormal` by old firmware: it has no health.
 //!
 //! A page is full of personal things (host name, addresses, time zone, share names), so [`essentials`] keeps a list of
-//! elements and nothing else before a page becomes raw form.
+//! elements and nothing else before a page becomes raw form. Throughput (`bandwidth_info`) is of a moment: the page is
+//! known and nothing of it is read. Volumes and logins have files of their own below.
+
+mod login;
+mod volumes;
 
 use assay_bundle::Observed;
 use assay_bundle::facts::hwmon::{Fan, TemperatureSensor};
 use assay_bundle::facts::limits::{LimitKind, LimitOf, TemperatureLimit};
 use assay_bundle::facts::management::{BayHealth, MemorySlot, NetworkPort, SystemPage};
 use assay_bundle::facts::power::{PowerSource, PowerUnit};
+use assay_bundle::facts::volumes::Volume;
 use assay_bundle::units::{Celsius, MegabitsPerSecond, Rpm};
 
+pub use self::login::Login;
 use crate::hal_log::{Source, limit, unit_name};
 use crate::xml::{self, Element};
 
@@ -24,6 +30,8 @@ pub const MOST_PAGE_BYTES: usize = 1024 * 1024;
 /// Most fans, ports and power units that are looked for.
 const MOST_NUMBERED: u32 = 32;
 const NOUN: &str = "QTS's management page";
+/// Network throughput.
+const BANDWIDTH: &str = "bandwidth_info";
 
 /// What one page holds; every page of the closed list may be handed in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,15 +42,32 @@ pub struct Page {
     pub health: Option<String>,
     /// QTS's verdict on each bay, if it is that page.
     pub bays: Option<Vec<BayHealth>>,
+    /// Volumes, if it is a page of them; sizes in bytes. No probe asks for one.
+    pub volumes: Option<Vec<Volume>>,
+    /// Which machine answered, if it is the answer to a login. No probe asks for one.
+    pub login: Option<Login>,
+    /// Whether it is the page of network throughput, which holds no fact about hardware.
+    pub bandwidth: bool,
+}
+
+impl Page {
+    /// Whether the page is any of those above.
+    pub fn is_known(&self) -> bool {
+        *self != Self::default()
+    }
 }
 
 /// Reads a page; `place` is where it stands below `raw/`.
 ///
 /// # Errors
-/// In words, when it is no whole page or was not answered to an administrator.
+/// In words, when it is no whole page or was not answered to an administrator. A login may be answered to anyone.
 pub fn parse(text: &str, place: &str) -> Result<Page, &'static str> {
-    let root = page(text)?;
+    let root = document(text)?;
     let reader = Reader { root: &root, place };
+    if login::is_login(&root) {
+        return Ok(Page { login: Some(reader.login()), ..Page::default() });
+    }
+    answered(&root)?;
     let system =
         root.find("root").is_some_and(|own| own.find("nic_cnt").is_some() || own.find("cpu_usage").is_some());
     Ok(Page {
@@ -51,22 +76,27 @@ pub fn parse(text: &str, place: &str) -> Result<Page, &'static str> {
         bays: root
             .find("Disk_Info")
             .map(|list| list.all("entry").into_iter().map(|e| reader.bay(e)).collect()),
+        volumes: reader.volumes()?,
+        login: None,
+        bandwidth: root.find(BANDWIDTH).is_some(),
     })
 }
 
-fn page(text: &str) -> Result<Element, &'static str> {
+fn document(text: &str) -> Result<Element, &'static str> {
     let root = xml::parse(text)?;
-    if root.name != "QDocRoot" {
-        return Err("the page is no page of QTS");
-    }
+    if root.name == "QDocRoot" { Ok(root) } else { Err("the page is no page of QTS") }
+}
+
+/// Whether QTS accepted the session.
+fn answered(root: &Element) -> Result<(), &'static str> {
     match root.text("authPassed") {
-        Some("1") => Ok(root),
+        Some("1") => Ok(()),
         _ => Err("QTS did not accept the session; log in to QTS as an administrator again"),
     }
 }
 
 /// Elements that are kept in the raw form, without the number at their end.
-const KEPT: [&str; 60] = [
+const KEPT: [&str; 61] = [
     "authPassed",
     "model",
     "modelName",
@@ -127,6 +157,7 @@ const KEPT: [&str; 60] = [
     "entry",
     "HDNo",
     "Disk_Status",
+    BANDWIDTH,
 ];
 /// The same, within a bay.
 const KEPT_OF_BAY: [&str; 11] = [
@@ -148,7 +179,8 @@ const KEPT_OF_BAY: [&str; 11] = [
 /// # Errors
 /// As [`parse`]: what is no page of QTS is not kept at all.
 pub fn essentials(text: &str, answered_unix_s: i64) -> Result<String, &'static str> {
-    let root = page(text)?;
+    let root = document(text)?;
+    answered(&root)?;
     let mut out = format!(
         "<?xml version=\"1.0\"?>\n<QDocRoot>\n<answered_unix_s>{answered_unix_s}</answered_unix_s>\n"
     );
@@ -162,7 +194,8 @@ pub fn essentials(text: &str, answered_unix_s: i64) -> Result<String, &'static s
 fn write(element: &Element, out: &mut String) {
     // The number stands at the end (`sysfan1`) or within (`Power1Status`).
     let plain: String = element.name.chars().filter(|c| !c.is_ascii_digit()).collect();
-    if !KEPT.iter().chain(&KEPT_OF_BAY).any(|name| *name == plain) {
+    let mut kept = KEPT.iter().chain(&KEPT_OF_BAY).chain(&volumes::KEPT).chain(&login::KEPT);
+    if !kept.any(|name| *name == plain) {
         return;
     }
     if element.children.is_empty() {
@@ -196,10 +229,7 @@ impl Reader<'_> {
             firmware: self.below("firmware", "version"),
             firmware_number: self.below("firmware", "number"),
             firmware_build: self.below("firmware", "build"),
-            serial: match self.text(own, "serial_number") {
-                Observed::Seen { value, .. } if value.ends_with("--") => Observed::Absent,
-                serial => serial,
-            },
+            serial: self.serial(),
             bios_version: self.text(own, "bios_version"),
             cpu_model: self.text(own, "cpu_model"),
             memory_slots: self.list(own.all("mem_slot_info").into_iter().map(|e| self.slot(e)).collect()),
@@ -208,6 +238,14 @@ impl Reader<'_> {
             temperatures: self.list(self.temperatures()),
             limits: self.list(self.limits()),
             power_units: self.list(self.power_units()),
+        }
+    }
+
+    /// `--` and `Q---` where no product data is stored.
+    fn serial(&self) -> Observed<String> {
+        match self.text(self.root, "serial_number") {
+            Observed::Seen { value, .. } if value.ends_with("--") => Observed::Absent,
+            serial => serial,
         }
     }
 
@@ -478,6 +516,17 @@ mod tests {
         let health =
             "<QDocRoot><authPassed>1</authPassed><sysHealth><status>good</status></sysHealth></QDocRoot>";
         assert_eq!(parse(health, "x").expect("a page").health.as_deref(), Some("good"));
+    }
+
+    #[test]
+    fn throughput_is_known_and_not_read() {
+        let text = "<QDocRoot><authPassed>1</authPassed><bandwidth_info><item><id>eth0</id><rx>1234</rx></item></bandwidth_info></QDocRoot>";
+        let page = parse(text, "x").expect("a page");
+        assert_eq!(page, Page { bandwidth: true, ..Page::default() });
+        let kept = essentials(text, 7).expect("a page");
+        assert!(parse(&kept, "x") == Ok(page) && !kept.contains("1234"), "{kept}");
+        let other = "<QDocRoot><authPassed>1</authPassed><other/></QDocRoot>";
+        assert!(!parse(other, "x").expect("a page").is_known());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Volumes as QTS lists them (`getsysinfo vol_…`). Their numbers count from 0, unlike disks and fans.
+//! Volumes as QTS lists them: by command (`getsysinfo vol_…`), where their numbers count from 0, unlike disks and fans;
+//! or on a management page that somebody pasted, where they have their own numbers, from 1, and exact sizes.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub enum VolumeStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeUnit {
+    /// Bytes, exactly, as management pages write them.
+    Byte,
     /// `MB`.
     Mega,
     /// `GB`.
@@ -36,7 +39,7 @@ pub enum VolumeUnit {
     Tera,
 }
 
-/// A size as it is printed: `1014.41 GB`.
+/// A size as it is printed: `1014.41 GB`, or `865955594240` on a management page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeSize {
     /// The number times 100.
@@ -49,9 +52,9 @@ pub struct VolumeSize {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Volume {
-    /// Its number, from 0.
+    /// Its number: counted from 0 by command, its own from 1 on a management page.
     pub number: u32,
-    /// Description: `[Volume DataVol1, Pool 1]`.
+    /// Description: `[Volume DataVol1, Pool 1]`; the label alone on a management page.
     pub description: Observed<String>,
     /// Type of the file system: `EXT4`. Absent when QTS says `Unknown`.
     pub filesystem: Observed<String>,

@@ -140,7 +140,7 @@ fn refined(platform: Observed<Platform>, version: &Observed<String>) -> Observed
 }
 
 /// `QTS 5.2.4.3079 build 20250321` from its parts; those that were not seen are left out.
-fn firmware(
+pub(crate) fn firmware(
     platform: Option<&Platform>,
     version: &Observed<String>,
     number: &Observed<String>,

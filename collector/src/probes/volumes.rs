@@ -101,7 +101,7 @@ fn count(text: &str) -> Option<u8> {
 }
 
 /// Numbers are those of the management pages.
-fn status(text: &str) -> VolumeStatus {
+pub(crate) fn status(text: &str) -> VolumeStatus {
     match text {
         "Ready" | "0" | "-7" => VolumeStatus::Ready,
         "-1" => VolumeStatus::NotReady,
