@@ -113,7 +113,7 @@ impl Entries {
         let Some(bytes) = self.bytes.get(name) else {
             return Err(refuse(format!("the bundle has no {name}"), NEXT));
         };
-        serde_json::from_slice(bytes).or_advise(format!("{name} in the bundle cannot be read"), NEXT)
+        assay_bundle::json::from_slice(bytes).or_advise(format!("{name} in the bundle cannot be read"), NEXT)
     }
 
     /// The recorded outputs, with their names below `raw/`.

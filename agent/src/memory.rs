@@ -123,7 +123,7 @@ async fn hand_over(
         stdin.write_all(errand).await.context("the writer broke off")?;
         drop(stdin);
         let answer = child.wait_with_output().await.context("the writer broke off")?;
-        serde_json::from_slice(&answer.stdout).context("the writer broke off")
+        assay_bundle::json::from_slice(&answer.stdout).context("the writer broke off")
     };
     match tokio::time::timeout(deadline, talk).await {
         Ok(done) => done,
@@ -156,7 +156,8 @@ fn lock_path(runtime_dir: &Path, folder: &Path) -> PathBuf {
 pub(crate) fn serve() -> anyhow::Result<u8> {
     let mut errand = Vec::new();
     io::stdin().lock().take(MOST_ERRAND_BYTES).read_to_end(&mut errand)?;
-    let errand: Errand = serde_json::from_slice(&errand).context("this is for the program itself only")?;
+    let errand: Errand =
+        assay_bundle::json::from_slice(&errand).context("this is for the program itself only")?;
     output::print(serde_json::to_vec(&perform(&errand))?)?;
     Ok(0)
 }

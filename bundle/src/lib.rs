@@ -13,6 +13,7 @@ pub mod enrolment;
 pub mod entitlement;
 pub mod facts;
 pub mod httpsig;
+pub mod json;
 pub mod keys;
 pub mod manifest;
 pub mod observed;

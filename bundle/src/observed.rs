@@ -3,10 +3,13 @@
 //! A rule that needs a reading matches on [`Observed`] and has to decide what each state means for it; there is on
 //! purpose no `unwrap_or_default` here.
 
-use serde::de::{DeserializeOwned, Error};
+use std::fmt;
+
+use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+<<<<<<< HEAD
 /// The words for a reading that nobody took. Of what a person pasted they would be advice to mend a machine that nobody
 /// asked: there [`NOT_PASTED`] stands instead.
 pub const NOBODY_READ: &str = "nothing that reads it answered";
@@ -16,6 +19,9 @@ pub const NOBODY_READ_THEM: &str = "nothing that reads them answered";
 pub const NOBODY_ANSWERED: &str = "nothing answered";
 /// The words for a reading that is in none of the outputs that were pasted.
 pub const NOT_PASTED: &str = "not pasted";
+=======
+use crate::json;
+>>>>>>> w24ioctl
 
 /// One reading of one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,12 +60,8 @@ enum Shape {
 /// the spelling for each of some fifty types, which is half a megabyte in a program that has to be small.
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Observed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(match shape(&raw).map_err(Error::custom)? {
-            Shape::Seen { value, from } => {
-                let value = serde_json::from_slice(value.get().as_bytes()).map_err(Error::custom)?;
-                Self::Seen { value, from }
-            }
+        Ok(match deserializer.deserialize_newtype_struct(json::WHOLE, Whole)? {
+            Shape::Seen { value, from } => Self::Seen { value: json::of(&value).map_err(told)?, from },
             Shape::Absent => Self::Absent,
             Shape::Unreadable { why } => Self::Unreadable { why },
             Shape::NotCollected => Self::NotCollected,
@@ -67,8 +69,28 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Observed<T> {
     }
 }
 
-fn shape(raw: &RawValue) -> serde_json::Result<Shape> {
-    serde_json::from_slice(raw.get().as_bytes())
+/// Takes the whole reading as text, from our own reader at once and from any other by way of [`RawValue`].
+struct Whole;
+
+impl<'de> Visitor<'de> for Whole {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a reading")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Shape, E> {
+        serde_json::from_str(text).map_err(told)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Shape, D::Error> {
+        self.visit_str(Box::<RawValue>::deserialize(deserializer)?.get())
+    }
+}
+
+#[inline(never)]
+fn told<E: Error>(error: serde_json::Error) -> E {
+    E::custom(error)
 }
 
 impl<T> Observed<T> {

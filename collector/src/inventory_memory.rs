@@ -39,7 +39,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Inventory, String> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err("not an inventory memory".to_owned());
     }
-    let memory: Inventory = serde_json::from_slice(bytes).map_err(|error| {
+    let memory: Inventory = assay_bundle::json::from_slice(bytes).map_err(|error| {
         format!("not an inventory memory (line {}, column {})", error.line(), error.column())
     })?;
     let mut memory = stored(memory);

@@ -188,7 +188,7 @@ pub(crate) fn parse(text: &str, truncated: bool) -> Parsed {
     let mut parsed = Parsed::default();
     let mut places = BTreeMap::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
-        match serde_json::from_str::<Line>(line) {
+        match assay_bundle::json::from_slice::<Line>(line.as_bytes()) {
             Ok(Line { damaged_bytes: None, unread: None, of, .. }) if of.is_empty() => {
                 parsed.history.segments_damaged += 1;
             }

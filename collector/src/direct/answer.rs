@@ -152,7 +152,7 @@ impl DeviceAnswer {
 
     /// Reads a recorded answer; `None` for everything that is none.
     pub fn from_json(bytes: &[u8]) -> Option<Self> {
-        let answer: Self = serde_json::from_slice(bytes).ok()?;
+        let answer: Self = assay_bundle::json::from_slice(bytes).ok()?;
         (answer.data.len() <= MAX_DATA_BYTES).then_some(answer)
     }
 

@@ -19,7 +19,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<StuckReader>> {
 
 /// Reads a list that stands at `place`.
 pub fn parse(bytes: &[u8], place: &str) -> Observed<Vec<StuckReader>> {
-    match serde_json::from_slice(bytes) {
+    match assay_bundle::json::from_slice(bytes) {
         Ok(readers) => Observed::seen(readers, place),
         Err(error) => Observed::unreadable(format!("{place}: not a list of readers (line {})", error.line())),
     }

@@ -125,7 +125,8 @@ pub(super) fn save(
 /// Reads the entry in `dir`; a damaged state is rebuilt from the files.
 pub(super) fn load(dir: &Path, id: &str) -> Result<Entry, SpoolError> {
     let read = fs::read(dir.join(RECORD));
-    let parsed = read.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).map_err(io::Error::other));
+    let parsed =
+        read.and_then(|bytes| assay_bundle::json::from_slice::<Record>(&bytes).map_err(io::Error::other));
     let record = match parsed {
         Ok(record) => record,
         Err(why) => rebuild(dir, &why)?,
