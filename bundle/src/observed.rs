@@ -9,7 +9,8 @@ use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-<<<<<<< HEAD
+use crate::json;
+
 /// The words for a reading that nobody took. Of what a person pasted they would be advice to mend a machine that nobody
 /// asked: there [`NOT_PASTED`] stands instead.
 pub const NOBODY_READ: &str = "nothing that reads it answered";
@@ -19,9 +20,6 @@ pub const NOBODY_READ_THEM: &str = "nothing that reads them answered";
 pub const NOBODY_ANSWERED: &str = "nothing answered";
 /// The words for a reading that is in none of the outputs that were pasted.
 pub const NOT_PASTED: &str = "not pasted";
-=======
-use crate::json;
->>>>>>> w24ioctl
 
 /// One reading of one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
