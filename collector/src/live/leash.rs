@@ -156,7 +156,9 @@ impl Drop for Leash {
             if left.is_empty() {
                 return;
             }
-            if Instant::now() >= deadline {
+            let late = Instant::now().saturating_duration_since(deadline);
+            let all_stuck = left.iter().all(ProcStat::is_stuck);
+            if !late.is_zero() && (all_stuck || late >= PATIENCE * DROP_WAIT) {
                 // The others have been killed and need no more than processor time.
                 let stuck: Vec<_> = left.into_iter().filter(ProcStat::is_stuck).collect();
                 if !stuck.is_empty() {
