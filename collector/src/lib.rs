@@ -304,7 +304,7 @@ mod tests {
                  2022-05-04 03:02:02  [    1.000000] Memory: 3855492K/3981688K available (1K)\n\
                  2022-05-04 03:05:01  [   95.1]  ====== 2022-05-04 03:05:01 TS-453D (5.0.0.1986-20220324) boot finished.\n\
                  2022-05-04 03:06:01  [  195.1] critical medium error, dev sdc, sector 81985529216486895 op 0x0:(READ)\n\
-                 \0\0\02022-05-05 03:02:01  [    0.000000] Linux version 5.10.60-qnap (root@build) (gcc 7) #1 SMP\n\
+                 \0\0\x002022-05-05 03:02:01  [    0.000000] Linux version 5.10.60-qnap (root@build) (gcc 7) #1 SMP\n\
                  2022-05-05 03:02:09  [    9.0] mce: [Hardware Error]: CPU 1: Machine Check: 0 Bank 8: 9c00000000010091\n\
                  2022-05-05 03:02:19  [   19.0] EDAC MC0: 3 CE x on CPU_SrcID#0_Ha#0_Chan#1_DIMM#0 (channel:1)\n",
             ),

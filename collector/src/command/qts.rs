@@ -145,15 +145,15 @@ impl QtsCommand {
 
     /// Whether it reads fans or temperatures: who the machine is can be told without.
     pub fn reads_cooling(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::CpuTemperature
-            | Self::SystemTemperature
-            | Self::FanCount
-            | Self::FanSpeed(_)
-            | Self::FanState(_)
-            | Self::FanDrive(_) => true,
-            _ => false,
-        }
+                | Self::SystemTemperature
+                | Self::FanCount
+                | Self::FanSpeed(_)
+                | Self::FanState(_)
+                | Self::FanDrive(_)
+        )
     }
 
     /// The arguments after the program's name.

@@ -9,6 +9,7 @@ use assay_bundle::facts::block::{BlockDevice, Transport};
 use assay_bundle::units::Bytes;
 
 use crate::door::Door;
+use crate::join::join_all;
 
 const BLOCK: &str = "/sys/block";
 /// What is not a disk of its own.
@@ -22,14 +23,16 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<BlockDevice>> {
         Ok(names) => names,
         Err(missing) => return missing.observed(),
     };
-    let mut devices = Vec::new();
-    for name in names.iter().filter(|name| may_be_hardware(name)) {
+    // All at once: a shelf has hundreds of these files, and one after the other each waits for a reader twice.
+    let read = names.iter().filter(|name| may_be_hardware(name)).map(|name| async move {
         let path = door.link(&format!("{BLOCK}/{name}")).await;
-        if path.value().is_some_and(|path| path.contains("/virtual/")) && !name.starts_with("nvme") {
-            continue;
+        let is_virtual = path.value().is_some_and(|path| path.contains("/virtual/"));
+        if is_virtual && !name.starts_with("nvme") {
+            return None;
         }
-        devices.push(device(door, name, path).await);
-    }
+        Some(device(door, name, path).await)
+    });
+    let devices: Vec<_> = join_all(read).await.into_iter().flatten().collect();
     if devices.is_empty() {
         Observed::Absent
     } else {

@@ -34,7 +34,7 @@ impl Comparison {
         let matches = |pattern: &str, value: &Value| match pattern {
             "*" => true,
             "#" => !value.is_null(),
-            text => value.to_string() == text,
+            text => format!("{value}") == text,
         };
         let row = self.table.iter().position(|row| {
             [file, "*"].contains(&row.file)
