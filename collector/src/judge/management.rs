@@ -121,6 +121,14 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_may_stand_before_the_root() {
+        let text = format!("<?xml version=\"1.0\"?>\n<!-- saved -->\n<QDocRoot>\n{VOLUMES}</QDocRoot>\n");
+        let found = judge(&[Pasted { name: "p.txt".into(), bytes: text.into_bytes() }]);
+        assert_eq!(found.parts.len(), 1, "{:?}", found.parts);
+        assert_eq!((found.parts[0].format, &found.parts[0].trouble), (Some(FORMAT.name), &None));
+    }
+
+    #[test]
     fn a_login_names_the_machine() {
         fn check(page: &str, platform: Option<Platform>, firmware: Option<&str>) {
             let found = judged(&format!("{LOGIN}{page}"), "");

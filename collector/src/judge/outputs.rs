@@ -126,6 +126,12 @@ impl<'a> Cutter<'a> {
             self.skip(line, "");
             return;
         }
+        let unclaimed = self.found.last().is_some_and(|last| last.format.is_none() && last.at == self.at);
+        if unclaimed && prompt::is_comment(line) {
+            // Between the prolog and its document.
+            self.skip(line, self.typed());
+            return;
+        }
         if let Some(typed) = prompt::typed(line) {
             self.begin(qts::is_known(typed).then_some(&qts::FORMAT), typed);
             self.skip(line, typed);

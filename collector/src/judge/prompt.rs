@@ -49,6 +49,12 @@ pub(super) fn is_prolog(line: &str) -> bool {
     (line.starts_with("<?xml") && line.ends_with("?>")) || (line.starts_with("<!--") && line.ends_with("-->"))
 }
 
+/// A line that is an XML comment as a whole.
+pub(super) fn is_comment(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("<!--") && line.find("-->").is_some_and(|at| at + 3 == line.len())
+}
+
 /// `[~] # …`, `[admin@nas ~]$ …`.
 fn below_brackets(line: &str) -> Option<&str> {
     let (inside, rest) = line.strip_prefix('[')?.split_once(']')?;
