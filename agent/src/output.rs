@@ -4,7 +4,7 @@
 //! is complete and on the disk.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,8 +15,12 @@ const NO_ROOM: &str = "free some space or name another folder, and call again; n
 
 /// Prints data on standard output.
 pub(crate) fn print(bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush()) {
+    to_stdout(|stdout| stdout.write_all(bytes.as_ref()))
+}
+
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut stdout = BufWriter::new(io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.or_advise("cannot write to standard output", "name another place for the output"),
     }
@@ -29,43 +33,33 @@ pub(crate) fn value(document: &impl serde::Serialize) -> anyhow::Result<serde_js
 
 /// Prints a value as JSON with a line end.
 pub(crate) fn print_json(document: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(indented(&serde_json::to_vec(document)?))
+    let compact = serde_json::to_vec(document)?;
+    to_stdout(|stdout| indent(&compact, stdout))
 }
 
 /// JSON without blanks as JSON for people: what serde_json's own writer would make of the tree, without the tree.
-fn indented(compact: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(compact.len() * 2);
+fn indent(compact: &[u8], to: &mut dyn Write) -> io::Result<()> {
     let (mut depth, mut in_string, mut escaped, mut opened) = (0_usize, false, false, false);
-    let line = |text: &mut Vec<u8>, depth: usize| {
-        text.push(b'\n');
-        text.resize(text.len() + 2 * depth, b' ');
-    };
+    let line = |to: &mut dyn Write, depth: usize| write!(to, "\n{:1$}", "", 2 * depth);
     for byte in compact.iter().copied() {
-        if in_string {
-            text.push(byte);
-            (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
-            continue;
-        }
-        let closes = matches!(byte, b'}' | b']');
-        if closes {
-            depth = depth.saturating_sub(1);
-        }
+        let closes = matches!(byte, b'}' | b']') && !in_string;
+        depth -= usize::from(closes && depth > 0);
         // Between what opens and what closes there is a line break only if there is something else.
         if opened != closes {
-            line(&mut text, depth);
+            line(to, depth)?;
         }
-        opened = matches!(byte, b'{' | b'[');
-        text.push(byte);
+        to.write_all(&[byte])?;
+        opened = false;
         match byte {
-            b'{' | b'[' => depth += 1,
-            b',' => line(&mut text, depth),
-            b':' => text.push(b' '),
+            _ if in_string => (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\'),
+            b'{' | b'[' => (depth, opened) = (depth + 1, true),
+            b',' => line(to, depth)?,
+            b':' => to.write_all(b" ")?,
             b'"' => in_string = true,
             _ => {}
         }
     }
-    text.push(b'\n');
-    text
+    to.write_all(b"\n")
 }
 
 /// Talks to the person on standard error.
@@ -265,7 +259,9 @@ mod tests {
         fn check(text: &str) {
             let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
             let pretty = serde_json::to_string_pretty(&value).expect("plain data") + "\n";
-            assert_eq!(String::from_utf8(indented(value.to_string().as_bytes())).expect("text"), pretty);
+            let mut indented = Vec::new();
+            indent(value.to_string().as_bytes(), &mut indented).expect("memory");
+            assert_eq!(String::from_utf8(indented).expect("text"), pretty);
         }
         check("1");
         check("[]");

@@ -100,7 +100,11 @@ fn through(
     if let Some(hostname) = facts.identity.hostname.value() {
         door.learn_host(hostname);
     }
-    let (facts_entry, facts) = door.document("facts.json", &facts).context("the facts cannot be written")?;
+    let (facts_entry, facts) = {
+        // What was seen goes as soon as its clean form is there: a NAS has little memory.
+        let seen = facts;
+        door.document("facts.json", &seen).context("the facts cannot be written")?
+    };
     let (steps_entry, steps) = door.document("steps.json", &steps).context("the steps cannot be written")?;
     let (cost_entry, cost) = door.document("cost.json", &cost).context("the cost cannot be written")?;
     let diagnosis = match source {

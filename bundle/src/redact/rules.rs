@@ -297,7 +297,7 @@ impl Rules {
         let gate = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(gate.iter().map(|(word, _)| *word))
             .map_err(|e| ("gate".to_owned(), e.into()))?;
         Ok(Self {
