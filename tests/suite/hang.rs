@@ -108,7 +108,9 @@ impl Machine {
     async fn is_left_clean(&self) {
         let start = Instant::now();
         loop {
-            let left = self.processes();
+            // A child that ends gives up its command line some time before it is dead.
+            let dying = self.stuck().into_iter().filter(|entry| lives(entry.pid)).map(|e| (e.pid, e.command));
+            let left: Vec<_> = self.processes().into_iter().chain(dying).collect();
             if left.is_empty() {
                 return;
             }
@@ -121,6 +123,12 @@ impl Machine {
         let list = fs::read(self.path("run/abandoned.json")).unwrap_or_else(|_| b"[]".to_vec());
         serde_json::from_slice(&list).expect("our own list")
     }
+}
+
+/// Whether a process is there and not dead.
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X', 'x']))
 }
 
 fn smartctl() -> Request {
