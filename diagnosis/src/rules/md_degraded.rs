@@ -197,11 +197,13 @@ fn inactive(array: &MdArray) -> Judgement {
     Judgement::found(subject, finding)
 }
 
+/// The slots that no member works in, as far as the members' slots are known: `/proc/mdstat` alone does not name them.
 fn empty_slots(array: &MdArray) -> Vec<String> {
     let (Some(slots), Some(members)) = (array.raid_disks.value(), array.members.value()) else {
         return Vec::new();
     };
-    if *slots >= SYSTEM_ARRAY_SLOTS {
+    let slotless = members.iter().any(|m| m.state == MdMemberState::InSync && m.slot.is_none());
+    if *slots >= SYSTEM_ARRAY_SLOTS || slotless {
         return Vec::new();
     }
     let working = |n: &u32| members.iter().any(|m| m.slot == Some(*n) && m.state == MdMemberState::InSync);
@@ -313,6 +315,12 @@ mod tests {
         let mut blind = raid5("md1", None);
         blind.members = Observed::unreadable("denied");
         check(vec![blind.clone()], &["found, suspected"], "1 of its slots");
+        // As `/proc/mdstat` alone tells of them: their numbers there are no slots.
+        let mut slotless = raid5("md1", None);
+        if let Observed::Seen { value: members, .. } = &mut slotless.members {
+            members.iter_mut().for_each(|member| member.slot = None);
+        }
+        check(vec![slotless], &["found, suspected"], "1 of its slots");
         blind.missing = Observed::NotCollected;
         check(vec![blind], &["cannot tell, required"], "denied");
         let lists = |arrays, state: &str| {
