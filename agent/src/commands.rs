@@ -19,6 +19,8 @@ mod upload;
 mod verify;
 
 pub(crate) use self::reader::WORD as READER;
+use assay_collector::source::Source;
+
 use crate::context::Context;
 
 /// Makes the list: a variant for each command, and the way to it. The order is the order of `assay --help`.
@@ -78,6 +80,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// This machine, or the recording that was named.
+    fn source(&self, context: &Context, config: &crate::config::Config) -> anyhow::Result<Box<dyn Source>> {
+        crate::source::choose(self.source.as_deref(), self.identity.as_deref(), config, &context.paths)
+    }
+
     /// The flags as values on top of the configuration.
     fn overrides(&self) -> Vec<crate::config::Override> {
         let invoice = self.invoice_date.clone().map(|t| ("warranty.invoice_date", t, "--invoice-date"));

@@ -120,6 +120,15 @@ impl Identity {
         self.pseudonym_key()?.context("the pseudonym key vanished while it was made")
     }
 
+    /// The owner's key for pseudonyms, so that what is shown has the names that the bundles have; where there is none or
+    /// it cannot be read, one that nobody keeps: looking alone makes no key.
+    pub(crate) fn pseudonym_key_for_showing(&self) -> anyhow::Result<PseudonymKey> {
+        match self.pseudonym_key() {
+            Ok(Some(key)) => Ok(key),
+            Ok(None) | Err(_) => passing_pseudonym_key(),
+        }
+    }
+
     /// The enrolment, when there is one.
     pub(crate) fn enrolment(&self) -> anyhow::Result<Option<Enrolment>> {
         let path = self.dir.join(ENROLMENT);

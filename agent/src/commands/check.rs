@@ -13,7 +13,7 @@ use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::pipeline::{self, Run};
 use crate::terminal::Line;
-use crate::{identity, output, runtime, source, terminal};
+use crate::{output, runtime, source, terminal};
 
 /// Read the hardware and say what is defective, on what evidence, and what to do
 #[derive(clap::Args)]
@@ -34,17 +34,8 @@ pub(crate) struct Args {
 /// Examines and prints; the exit code is the verdict's.
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let settings = context.settings_with(args.machine.overrides())?;
-    let source = source::choose(
-        args.machine.source.as_deref(),
-        args.machine.identity.as_deref(),
-        &settings.config,
-        &context.paths,
-    )?;
-    // The owner's own key gives names the pseudonyms that the bundles have; a check alone makes no key.
-    let key = match context.identity().pseudonym_key() {
-        Ok(Some(key)) => key,
-        _ => identity::passing_pseudonym_key()?,
-    };
+    let source = args.machine.source(context, &settings.config)?;
+    let key = context.identity().pseudonym_key_for_showing()?;
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
     let memory = context.memory(&settings, false).filter(|_| args.machine.source.is_none());

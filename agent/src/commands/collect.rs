@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::seal::{self, Places, Sealing};
 use crate::terminal::Line;
 use crate::trouble::refuse;
-use crate::{identity, output, pipeline, record, runtime, source};
+use crate::{output, pipeline, record, runtime, source};
 
 /// Examine and write a signed bundle: into the spool, or to a file with -o
 #[derive(clap::Args)]
@@ -92,12 +92,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         true => None,
         false => Some(context.spool(&settings)?.begin()?),
     };
-    let source = source::choose(
-        args.machine.source.as_deref(),
-        args.machine.identity.as_deref(),
-        &settings.config,
-        &context.paths,
-    )?;
+    let source = args.machine.source(context, &settings.config)?;
     let pseudonyms = identity.pseudonym_key_or_new()?;
     let key = identity.key_or_new()?;
     let memory = context.memory(&settings, true).filter(|_| args.machine.source.is_none());
@@ -146,16 +141,8 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 fn recorded(args: &Args, folder: &Path, context: &Context) -> anyhow::Result<u8> {
     record::check(folder)?;
     let settings = context.settings_with(args.machine.overrides())?;
-    let source = source::choose(
-        args.machine.source.as_deref(),
-        args.machine.identity.as_deref(),
-        &settings.config,
-        &context.paths,
-    )?;
-    let pseudonyms = match context.identity().pseudonym_key() {
-        Ok(Some(key)) => key,
-        _ => identity::passing_pseudonym_key()?,
-    };
+    let source = args.machine.source(context, &settings.config)?;
+    let pseudonyms = context.identity().pseudonym_key_for_showing()?;
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
     let work = pipeline::examine_to_seal(

@@ -11,7 +11,7 @@ use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::pipeline::{self, Run};
 use crate::trouble::{NextStep, refuse};
-use crate::{identity, output, terminal};
+use crate::{output, terminal};
 
 /// Judge outputs of other tools: smartctl, kernel logs, mdstat, QTS commands and more
 #[derive(clap::Args)]
@@ -60,10 +60,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         judged
     };
     let settings = context.settings()?;
-    let key = match context.identity().pseudonym_key() {
-        Ok(Some(key)) => key,
-        _ => identity::passing_pseudonym_key()?,
-    };
+    let key = context.identity().pseudonym_key_for_showing()?;
     let run = pipeline::conclude(collection, RunSource::Judged, &key, settings.config.warranty_invoice_date)?;
     match (args.facts, args.json) {
         (true, _) => output::print_json(&output::value(&run.facts)?)?,

@@ -13,7 +13,7 @@ use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::pipeline::{self, Run};
 use crate::terminal::Line;
-use crate::{identity, output, runtime, source, terminal, trouble};
+use crate::{output, runtime, source, terminal, trouble};
 
 /// Judge a bundle's recorded outputs again and compare with what it says
 #[derive(clap::Args)]
@@ -44,10 +44,7 @@ struct Said {
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let settings = context.settings()?;
     let (source, said) = read(&args.from, args.identity.as_deref(), context)?;
-    let key = match context.identity().pseudonym_key() {
-        Ok(Some(key)) => key,
-        _ => identity::passing_pseudonym_key()?,
-    };
+    let key = context.identity().pseudonym_key_for_showing()?;
     let options = source::options(&settings.config, &Arc::new(Line::new()));
     let invoice_date = settings.config.warranty_invoice_date;
     let run = runtime::block_on(pipeline::examine(source.as_ref(), &options, &key, invoice_date, None))?;

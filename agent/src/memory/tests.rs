@@ -2,18 +2,26 @@
 
 use assay_collector::recorded::RecordedSource;
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use super::*;
 
-/// A folder for the data volume and one for RAM.
+/// A child that another test starts holds copies of this process's lock files until it has become its program, so
+/// nothing is locked while children are started. The product locks in a process that starts none.
+static CHILDREN_START: RwLock<()> = RwLock::new(());
+
+/// A folder for the data volume and one for RAM. One at a time in a test: two waits for one lock could wait for ever.
 struct Machine {
     volume: tempfile::TempDir,
     ram: tempfile::TempDir,
+    _no_child_starts: RwLockReadGuard<'static, ()>,
 }
 
 impl Machine {
     fn new() -> Self {
         let folder = || tempfile::tempdir().expect("a folder");
-        Self { volume: folder(), ram: folder() }
+        let _no_child_starts = CHILDREN_START.read().unwrap_or_else(PoisonError::into_inner);
+        Self { volume: folder(), ram: folder(), _no_child_starts }
     }
 
     fn folder(&self) -> PathBuf {
@@ -133,14 +141,17 @@ fn what_is_in_the_way_costs_the_record_only() {
     fs::create_dir_all(machine.volume.path().join("assay")).expect("a folder");
     fs::write(machine.folder(), "a file").expect("a file");
     check_refused(&machine, "cannot make the folder");
+    drop(machine);
     let machine = Machine::new();
     fs::create_dir_all(machine.folder().join(ring::NEWER)).expect("a folder");
     check_refused(&machine, "cannot write");
+    drop(machine);
     let machine = Machine::new();
     fs::create_dir_all(machine.folder().join(inventory_memory::FILE)).expect("a folder");
     check_refused(&machine, "cannot read");
     assert_eq!(machine.text(ring::NEWER), "full two\n", "the record itself was written");
     // No memory was begun, and this run may not begin one.
+    drop(machine);
     let machine = Machine::new();
     let done = perform(&machine.errand(false, changes("one\n")));
     assert!(done.why_not.is_some_and(|why| why.contains("cannot write")));
@@ -170,6 +181,7 @@ fn the_second_of_two_runs_leaves_it_to_the_first() {
 
 #[test]
 fn a_writer_that_hangs_or_dies_costs_its_deadline_at_most() {
+    let _alone = CHILDREN_START.write().unwrap_or_else(PoisonError::into_inner);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let check = |line: &[&str], expected: Result<u64, &str>| {
         let mut writer = tokio::process::Command::new(line[0]);
