@@ -8,14 +8,17 @@ use assay_bundle::facts::drive::{
     WhenFailed,
 };
 use assay_bundle::facts::edac::{Dimm, MemoryController};
+use assay_bundle::facts::history::{Metric, Point, Series, Subject};
 use assay_bundle::facts::hwmon::Fan;
 use assay_bundle::facts::identity::{Identity, Platform};
+use assay_bundle::facts::kernel_log::{KernelEvent, KernelLog};
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 use assay_bundle::facts::power::{Power, PowerStatus, PowerUnit};
 use assay_bundle::facts::stuck::StuckReader;
 use assay_bundle::units::{Celsius, Hours, Percent, Rpm, Seconds};
 
 use crate::rule::{Judgement, Outcome};
+use crate::view::View;
 
 /// An outcome in a few words, so that tables stay narrow.
 pub(crate) fn state(outcome: &Outcome) -> String {
@@ -29,9 +32,21 @@ pub(crate) fn state(outcome: &Outcome) -> String {
     }
 }
 
+/// The facts on which a rule reaches each of its four outcomes.
+pub(crate) struct Four {
+    /// It fires.
+    pub(crate) fires: Facts,
+    /// It has its input and nothing is wrong.
+    pub(crate) clear: Facts,
+    /// It lacks its input.
+    pub(crate) cannot_tell: Facts,
+    /// There is nothing for it to look at; `None` for a rule that always has something.
+    pub(crate) not_applicable: Option<Facts>,
+}
+
 /// Runs one rule and compares each subject's state; `says` must stand somewhere in what the rule said.
-pub(crate) fn check(evaluate: fn(&Facts) -> Vec<Judgement>, facts: &Facts, states: &[&str], says: &str) {
-    let judgements = evaluate(facts);
+pub(crate) fn check(evaluate: fn(&View<'_>) -> Vec<Judgement>, facts: &Facts, states: &[&str], says: &str) {
+    let judgements = evaluate(&View::new(facts));
     let got: Vec<String> = judgements.iter().map(|j| state(&j.outcome)).collect();
     assert_eq!(got, states, "{judgements:#?}");
     let words = format!("{judgements:?}");
@@ -251,6 +266,40 @@ pub(crate) fn with_arrays(arrays: Vec<MdArray>) -> Facts {
 
 pub(crate) fn with_fans(fans: Vec<Fan>) -> Facts {
     Facts { fans: Observed::seen(fans, "sys/class/hwmon"), ..nas() }
+}
+
+/// The same with these events in the running kernel log.
+pub(crate) fn with_log(facts: Facts, events: Vec<KernelEvent>) -> Facts {
+    let log = KernelLog { records: 1_000, first_us: Some(0), events, ..KernelLog::default() };
+    Facts { kernel_log: Observed::seen(log, "dev/kmsg"), ..facts }
+}
+
+/// The same with a drive's counter recorded by earlier runs: seconds since 1970, number of the boot, value.
+pub(crate) fn recorded(
+    mut facts: Facts,
+    drive: &Drive,
+    metric: Metric,
+    points: &[(i64, u32, Option<i64>)],
+) -> Facts {
+    let points: Vec<Point> = points
+        .iter()
+        .map(|&(at, boot, value)| Point { unix_s: Some(at), boot: Some(boot), uptime_s: None, value })
+        .collect();
+    let mut history = facts.history.value().cloned().unwrap_or_default();
+    history.boots = vec!["earlier".to_owned()];
+    if let Some(first) = points.first() {
+        history.series.push(Series {
+            subject: Subject::Drive,
+            name: drive.model.value().cloned().unwrap_or_default(),
+            serial: drive.serial.value().cloned(),
+            metric,
+            first: first.clone(),
+            points,
+            points_left_out: 0,
+        });
+    }
+    facts.history = Observed::seen(history, "state/recorder.jsonl");
+    facts
 }
 
 /// A NAS on which every rule has its input and none fires, with a system array that looks degraded.

@@ -11,14 +11,18 @@ pub mod rules;
 pub mod text;
 
 mod arrays;
+mod course;
 mod evidence;
 #[cfg(test)]
 mod fixture;
 mod gone;
+mod happenings;
 mod health;
 mod pools;
 mod removal;
+mod shared;
 mod subject;
+mod view;
 
 use assay_bundle::diagnosis::{Diagnosis, Exoneration, Unknown};
 use assay_bundle::facts::Facts;
@@ -26,17 +30,19 @@ use assay_bundle::observed::{NOBODY_ANSWERED, NOBODY_READ, NOBODY_READ_THEM, NOT
 
 pub use rule::{Judgement, Outcome, Rule};
 pub use rules::RULES;
+pub use view::View;
 
 /// Version of the rules, written into every diagnosis. It rises when any rule can answer differently than before, so
 /// that the portal knows which stored bundles to judge again.
-pub const RULE_PACK: u32 = 2;
+pub const RULE_PACK: u32 = 3;
 
 /// Judges the facts by every rule, in the order of [`RULES`].
 pub fn diagnose(facts: &Facts) -> Diagnosis {
     let (mut findings, mut exonerations, mut unknowns) = (Vec::new(), Vec::new(), Vec::new());
+    let view = View::new(facts);
     for rule in RULES {
         let code = || rule.code.to_owned();
-        for Judgement { subject, outcome } in (rule.evaluate)(facts) {
+        for Judgement { subject, outcome } in (rule.evaluate)(&view) {
             match outcome {
                 Outcome::Found(finding) => findings.push(*finding),
                 Outcome::Clear(Some(why)) => exonerations.push(Exoneration { code: code(), subject, why }),

@@ -136,7 +136,7 @@ mod tests {
     fn check(platform: Platform, pools: Observed<Vec<ZfsPool>>, states: &[&str], says: &str) {
         let mut facts = Facts { zfs_pools: pools, ..nas() };
         facts.identity.platform = Observed::seen(platform, "x");
-        crate::fixture::check(judge, &facts, states, says);
+        crate::fixture::check(|view| judge(view.facts), &facts, states, says);
     }
 
     #[test]

@@ -6,8 +6,9 @@
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Finding, Suspect, Verdict};
-use assay_bundle::facts::Facts;
 use assay_bundle::observed::NOBODY_READ_THEM;
+
+use crate::view::View;
 
 /// One suspicion, with everything that is needed to cite, explain and contest it.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Rule {
     /// Where its thresholds come from.
     pub threshold_source: &'static str,
     /// The judgement. Pure: facts in, one outcome per subject out.
-    pub evaluate: fn(&Facts) -> Vec<Judgement>,
+    pub evaluate: fn(&View<'_>) -> Vec<Judgement>,
 }
 
 /// What a rule says about one subject.

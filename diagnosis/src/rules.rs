@@ -27,6 +27,9 @@ pub static RULES: &[&Rule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{Four, state};
+    use crate::view::View;
+    use assay_bundle::facts::Facts;
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
@@ -40,6 +43,50 @@ mod tests {
         for (family, codes) in families {
             assert!(codes.is_sorted(), "{family}: {codes:?}");
             assert!(family.chars().all(|c| c.is_ascii_uppercase()), "{family}");
+        }
+    }
+
+    /// For each rule the facts on which it reaches each of its four outcomes; one line per rule, in the order of the
+    /// list. A rule that cannot reach one says why in its own file and leaves it out.
+    const FOUR: &[(&Rule, fn() -> Four)] = &[
+        (&drive_smart_failed::RULE, drive_smart_failed::tests::four),
+        (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
+        (&drive_stuck::RULE, drive_stuck::tests::four),
+        (&md_degraded::RULE, md_degraded::tests::four),
+        (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
+        (&power_unit::RULE, power_unit::tests::four),
+        (&fan_stalled::RULE, fan_stalled::tests::four),
+        (&drive_too_hot::RULE, drive_too_hot::tests::four),
+    ];
+
+    #[test]
+    fn every_rule_reaches_its_four_outcomes() {
+        let listed: Vec<&str> = RULES.iter().map(|rule| rule.code).collect();
+        let tested: Vec<&str> = FOUR.iter().map(|(rule, _)| rule.code).collect();
+        assert_eq!(tested, listed, "every rule has its four cases, in the order of the list");
+        for (rule, four) in FOUR {
+            let four = four();
+            let states = |facts: &Facts| -> Vec<String> {
+                (rule.evaluate)(&View::new(facts)).iter().map(|j| state(&j.outcome)).collect()
+            };
+            for (facts, wanted) in [
+                (Some(&four.fires), "found"),
+                (Some(&four.clear), "clear"),
+                (Some(&four.cannot_tell), "cannot tell"),
+                (four.not_applicable.as_ref(), "not applicable"),
+            ] {
+                let Some(facts) = facts else { continue };
+                let states = states(facts);
+                let reached =
+                    states.iter().any(|s| s.starts_with(wanted) || wanted == "clear" && s == "exonerated");
+                assert!(reached, "{}: {wanted} is not among {states:?}", rule.code);
+                // A clear case in which something else fires would prove little.
+                assert!(
+                    wanted == "found" || !states.iter().any(|s| s.starts_with("found")),
+                    "{}: {states:?}",
+                    rule.code
+                );
+            }
         }
     }
 

@@ -47,6 +47,10 @@ pub struct BlockDevice {
     pub state: Observed<String>,
     /// ATA port such as `ata3`: the name that the kernel log uses.
     pub ata_port: Observed<String>,
+    /// What it hangs on, from the root outwards, as the path in sysfs names it: PCI functions (`0000:00:17.0`), SATA
+    /// ports (`ata3`), SCSI hosts (`host2`), SAS expanders (`expander-0:0`), USB ports (`1-4`). Numbers of hosts and
+    /// ports may change over reboots.
+    pub attached_through: Observed<Vec<String>>,
     /// SCSI commands that ended in an error (`device/ioerr_cnt`); counts harmless ones too, so use a difference.
     pub io_error_count: Observed<u64>,
 }

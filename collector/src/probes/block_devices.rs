@@ -60,6 +60,7 @@ async fn device(door: &Door<'_>, name: &str, path: Observed<String>) -> BlockDev
         }
         other => other,
     };
+    let attached_through = path.as_ref().map(|path| ancestors(path));
     let transport = crate::door::understand(known(&path), &file(""), "a path of a known kind", |path| {
         transport(name, path)
     });
@@ -73,6 +74,7 @@ async fn device(door: &Door<'_>, name: &str, path: Observed<String>) -> BlockDev
         model: door.text(&file("device/model")).await,
         state: door.text(&file("device/state")).await,
         ata_port,
+        attached_through,
         io_error_count: door.value(&file("device/ioerr_cnt"), "a hexadecimal number", hexadecimal).await,
     }
 }
@@ -91,6 +93,36 @@ fn port(path: &str) -> Option<&str> {
         part.strip_prefix("ata")
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
     })
+}
+
+/// `0000:00:17.0`, `ata3` and `host2` of `…/0000:00:17.0/ata3/host2/target2:0:0/2:0:0:0/block/sdc`.
+fn ancestors(path: &str) -> Vec<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let pci = |part: &str| {
+        let mut pieces = part.split([':', '.']);
+        let hexadecimal = |piece: Option<&str>, length: usize| {
+            piece.is_some_and(|p| p.len() == length && p.bytes().all(|b| b.is_ascii_hexdigit()))
+        };
+        hexadecimal(pieces.next(), 4)
+            && hexadecimal(pieces.next(), 2)
+            && hexadecimal(pieces.next(), 2)
+            && hexadecimal(pieces.next(), 1)
+            && pieces.next().is_none()
+    };
+    let numbered = |part: &str, word: &str| part.strip_prefix(word).is_some_and(digits);
+    let usb_port = |part: &str| {
+        part.split_once('-').is_some_and(|(bus, port)| digits(bus) && port.split('.').all(digits))
+    };
+    path.split('/')
+        .filter(|part| {
+            pci(part)
+                || numbered(part, "ata")
+                || numbered(part, "host")
+                || part.starts_with("expander-")
+                || usb_port(part)
+        })
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The outermost bus decides: a SATA disk in a USB case is a USB disk.
@@ -162,6 +194,28 @@ mod tests {
         check("sdf", &format!("{pci}/host9/target9:0:0/9:0:0:0/block/sdf"), Some(Transport::Scsi), None);
         check("xvda", "../devices/vbd-768/block/xvda", None, None);
         check("sda", "", None, None);
+    }
+
+    #[test]
+    fn the_path_names_what_it_hangs_on() {
+        fn check(path: &str, expected: &[&str]) {
+            assert_eq!(ancestors(path), expected, "{path}");
+        }
+        let pci = "../devices/pci0000:00/0000:00:1d.0";
+        check(&format!("{pci}/ata3/host2/target2:0:0/2:0:0:0/block/sdc"), &["0000:00:1d.0", "ata3", "host2"]);
+        check(
+            &format!(
+                "{pci}/0000:02:00.0/host0/port-0:0/expander-0:0/port-0:0:3/end_device-0:0:3/target0:0:3/0:0:3:0/block/sde"
+            ),
+            &["0000:00:1d.0", "0000:02:00.0", "host0", "expander-0:0"],
+        );
+        check(&format!("{pci}/0000:03:00.0/nvme/nvme0/nvme0n1"), &["0000:00:1d.0", "0000:03:00.0"]);
+        check(
+            &format!("{pci}/usb1/1-4/1-4.2/1-4.2:1.0/host6/block/sdd"),
+            &["0000:00:1d.0", "1-4", "1-4.2", "host6"],
+        );
+        check("../devices/platform/soc/mmc_host/mmc0/mmc0:0001/block/mmcblk0", &[]);
+        check("", &[]);
     }
 
     fn devices(files: &[(&str, &str)]) -> Observed<Vec<BlockDevice>> {

@@ -1,17 +1,4 @@
-//! # Checks
-//! Sectors of ATA drives that could not be read and wait to be remapped: the pending defects log, and attribute 197
-//! where its name says so; with the newest completed self-test and read errors of the kernel as witnesses.
-//!
-//! # Why it matters
-//! Data in these sectors is unreadable, a rebuild that meets one may fail, and drives with pending sectors fail far
-//! more often. A write cut short by a power loss leaves the same mark on a good drive, and rewriting heals that.
-//!
-//! # What to do
-//! Back up the data, then run the drive's extended self-test and look again: the count says whether the mark stays.
-//!
-//! # Source of the threshold
-//! More than 0: Backblaze 2016 and 2019 (197 and 198 go before most failures). Confirmed only by a failed self-test,
-//! which drive makers accept as proof; a count from one moment cannot show that it rises.
+//! DRV-002: drive has sectors that it cannot read.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
@@ -27,6 +14,7 @@ use crate::subject::{
     asleep, disk, fact, identity, last_completed_test, log_witness, name, sorted, suspects, test_evidence,
     why_missing,
 };
+use crate::view::View;
 
 /// From so many pending sectors a drive is suspicious.
 const PENDING_FROM: u64 = 1;
@@ -50,7 +38,8 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     over(&facts.drives, "drives", false, |drives| {
         let several = drives.iter().filter(|d| has_pending(d)).count() >= SEVERAL;
         sorted(drives).into_iter().map(|drive| judge(facts, drive, several)).collect()
@@ -199,11 +188,20 @@ fn kernel_witness(facts: &Facts, drive: &Drive) -> Option<Evidence> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{attribute, hdd, nas, nvme, nvme_health, self_test, with_drives};
+    use crate::fixture::{Four, attribute, hdd, nas, nvme, nvme_health, self_test, with_drives};
     use assay_bundle::facts::drive::PowerMode;
     use assay_bundle::facts::kernel_log::{KernelEvent, KernelLog};
+
+    pub(crate) fn four() -> Four {
+        Four {
+            fires: with_drives(vec![with(&[(197, "Current_Pending_Sector", 8)])]),
+            clear: with_drives(vec![hdd("sda", 1)]),
+            cannot_tell: with_drives(vec![Drive { ata_attributes: Observed::NotCollected, ..hdd("sda", 1) }]),
+            not_applicable: Some(with_drives(vec![nvme("nvme0", nvme_health(0, 0, 0))])),
+        }
+    }
 
     fn check(drive: Drive, state: &str, says: &str) {
         crate::fixture::check(evaluate, &with_drives(vec![drive]), &[state], says);

@@ -1,18 +1,4 @@
-//! # Checks
-//! Each drive's own health answer (ATA SMART status and pre-failure attributes, the NVMe critical warning and spare,
-//! the SCSI informational exception) and the reason behind it; where nobody asked the drive, QTS's copy of its table.
-//!
-//! # Why it matters
-//! The drive predicts its own failure from counters that it keeps inside, often within a day, and its data goes with
-//! it. Heat raises the same flag and is no defect, so the reason decides.
-//!
-//! # What to do
-//! Back up the data now, then have the drive replaced by its own maker. Pull it only when the answer to "safe to
-//! remove" is a fresh yes.
-//!
-//! # Source of the threshold
-//! The makers' own thresholds inside the drive; smartctl(8) for the ATA status; NVMe base specification for warning
-//! bits, spare and wear; SCSI SPC for 5Dh, of which 5D/FF is a test.
+//! DRV-001: drive says that it is failing.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, DiscriminatingTest, Evidence, Finding, Verdict};
@@ -27,6 +13,7 @@ use crate::health::{Reason, is_copy, reason, says_failing, word_of_qts};
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Outcome, Rule, over};
 use crate::subject::{asleep, fact, identity, name, sorted, suspects, why_missing};
+use crate::view::View;
 
 /// So many failing drives at once make a shared cause worth a look; each drive's own prediction stands.
 const SEVERAL: usize = 2;
@@ -43,7 +30,8 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     over(&facts.drives, "drives", true, |drives| {
         let failing = drives.iter().filter(|d| says_failing(d)).count();
         let mut judgements: Vec<Judgement> = sorted(drives).into_iter().map(|d| judge(facts, d)).collect();
@@ -195,11 +183,27 @@ fn answer(drive: &Drive) -> Option<Evidence> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{attribute, failing, hdd, nas, nvme, nvme_health, sas, with_drives};
+    use crate::fixture::{Four, attribute, failing, hdd, nas, nvme, nvme_health, sas, with_drives};
     use assay_bundle::facts::drive::{AtaAttribute, NvmeHealth, PowerMode, WhenFailed};
     use assay_bundle::units::Percent;
+
+    pub(crate) fn four() -> Four {
+        let mut failed = hdd("sda", 1);
+        failed.health_passed = Observed::seen(false, "x");
+        let asleep = Drive {
+            health_passed: Observed::NotCollected,
+            ata_attributes: Observed::NotCollected,
+            ..hdd("sda", 1)
+        };
+        Four {
+            fires: with_drives(vec![failed]),
+            clear: with_drives(vec![hdd("sda", 1)]),
+            cannot_tell: with_drives(vec![asleep]),
+            not_applicable: Some(with_drives(Vec::new())),
+        }
+    }
 
     fn check(drive: Drive, state: &str, says: &str) {
         crate::fixture::check(evaluate, &with_drives(vec![drive]), &[state], says);

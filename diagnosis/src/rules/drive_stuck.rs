@@ -1,16 +1,4 @@
-//! # Checks
-//! Whether an earlier reader of a drive never came back and still waits inside the kernel; and whether every drive that
-//! earlier runs or QTS remember is still there, was replaced, or is gone.
-//!
-//! # Why it matters
-//! A drive that keeps a request for ever cannot be asked how it is, and programs that touch it hang as well.
-//!
-//! # What to do
-//! Back up what can still be read, then restart the machine at a quiet time and look again; leave the drives in place.
-//!
-//! # Source of the threshold
-//! One reader past its deadline and its kill: requests end within seconds on a working drive, because the kernel
-//! gives up a command after 30 seconds by default.
+//! DRV-003: drive does not answer.
 
 use assay_bundle::diagnosis::{Component, DiscriminatingTest, Evidence, Removable, SafeToRemove, Verdict};
 use assay_bundle::facts::Facts;
@@ -23,6 +11,7 @@ use crate::gone;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
 use crate::subject::{disk, drive_of, identity, location, name, sorted, suspects};
+use crate::view::View;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -36,7 +25,8 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     let mut judgements = stuck(facts);
     judgements.extend(gone::judge(facts));
     judgements
@@ -134,10 +124,21 @@ fn restart() -> Option<DiscriminatingTest> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{nas, stuck};
+    use crate::fixture::{Four, nas, stuck};
     use assay_bundle::Observed;
+
+    pub(crate) fn four() -> Four {
+        let with = |readers| Facts { stuck_readers: readers, ..nas() };
+        Four {
+            fires: with(Observed::seen(vec![stuck("/dev/sdb")], "x")),
+            clear: with(Observed::seen(Vec::new(), "x")),
+            cannot_tell: with(Observed::NotCollected),
+            // The list of stuck readers is one that every run has.
+            not_applicable: None,
+        }
+    }
 
     fn check(readers: Observed<Vec<StuckReader>>, states: &[&str], says: &str) {
         crate::fixture::check(evaluate, &Facts { stuck_readers: readers, ..nas() }, states, says);

@@ -1,19 +1,4 @@
-//! # Checks
-//! Each drive's temperature against the limit that the drive states itself, else against the limit that this NAS works
-//! with, else against QNAP's defaults for its kind; and whether the drive has its temperature attribute or warning at
-//! the limit now.
-//!
-//! # Why it matters
-//! Heat shortens the life of drives and slows flash down. It is caused by cooling or by the room, so replacing the
-//! drive mends nothing.
-//!
-//! # What to do
-//! Check that the fans turn and the vents are free of dust, leave room around the unit and lower the room temperature.
-//!
-//! # Source of the threshold
-//! The drive's own highest operating temperature where it states one; else the alarms that the NAS is set to, the lowest
-//! where its sources differ; else QNAP's default alarms: hard disks 55 C warning and 60 C error, solid-state drives 70
-//! C.
+//! TMP-001: drives are too hot.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
@@ -27,6 +12,7 @@ use crate::evidence::{listed, seen, test, told};
 use crate::rule::{Judgement, Rule, over};
 use crate::rules::fan_stalled;
 use crate::subject::{fact, is_heat, location, name, sorted, why_missing};
+use crate::view::View;
 
 /// QNAP's default warning for hard disks (QTS `HDTempWarnT`).
 const HDD_WARNING: Celsius = Celsius(55);
@@ -60,7 +46,8 @@ struct Hot {
     evidence: Vec<Evidence>,
 }
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     over(&facts.drives, "drives", false, |drives| {
         let mut judgements = Vec::new();
         let mut hot = Vec::new();
@@ -206,10 +193,20 @@ fn finding(facts: &Facts, hot: &[Hot]) -> Option<Judgement> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{failing, fan, hdd, nas, nvme, nvme_health, with_drives};
+    use crate::fixture::{Four, failing, fan, hdd, nas, nvme, nvme_health, with_drives};
     use assay_bundle::facts::drive::PowerMode;
+
+    pub(crate) fn four() -> Four {
+        let at = |temperature| with_drives(vec![Drive { temperature_c: temperature, ..hdd("sda", 1) }]);
+        Four {
+            fires: at(Observed::seen(Celsius(66), "x")),
+            clear: at(Observed::seen(Celsius(34), "x")),
+            cannot_tell: at(Observed::NotCollected),
+            not_applicable: Some(with_drives(Vec::new())),
+        }
+    }
 
     fn check(drives: Vec<Drive>, states: &[&str], says: &str) {
         crate::fixture::check(evaluate, &with_drives(drives), states, says);

@@ -1,19 +1,4 @@
-//! # Checks
-//! Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven,
-//! or is reported as failed by its chip or by QTS; and whether every fan of the model's plan gave a reading.
-//!
-//! # Why it matters
-//! Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.
-//!
-//! # What to do
-//! Look and listen whether the fan turns, remove dust and anything that blocks it, and replace the fan if it stays
-//! still.
-//!
-//! # Source of the threshold
-//! 0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and
-//! a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well
-//! (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there. A labelled
-//! fan that is driven and alarms while others turn is suspected; without one of these it is watched.
+//! FAN-001: fan stands still.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
@@ -26,6 +11,7 @@ use assay_bundle::units::Rpm;
 use crate::certainty::{FAN_STALLED, FAN_STANDS_STILL, Place};
 use crate::evidence::{seen, seen_or_why, test, told};
 use crate::rule::{Judgement, Outcome, Rule, over};
+use crate::view::View;
 
 /// Below this share of its own minimum a fan does not cool (percent).
 const SLOW_BELOW_PERCENT: u64 = 20;
@@ -42,7 +28,11 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    judgements(view.facts)
+}
+
+fn judgements(facts: &Facts) -> Vec<Judgement> {
     let mut judgements =
         over(&facts.fans, "fans", true, |fans| fans.iter().map(|fan| judge(fans, fan)).collect());
     judgements.extend(unanswered(facts, &judgements));
@@ -71,7 +61,7 @@ pub(crate) fn stalled(facts: &Facts) -> Vec<String> {
         Outcome::Found(finding) if finding.verdict >= Verdict::Suspected => Some(j.subject),
         _ => None,
     };
-    evaluate(facts).into_iter().filter_map(found).collect()
+    judgements(facts).into_iter().filter_map(found).collect()
 }
 
 fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
@@ -212,9 +202,18 @@ fn found(fans: &[Fan], fan: &Fan, verdict: Verdict, title: String) -> Judgement 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{fan, nas, with_fans};
+    use crate::fixture::{Four, fan, nas, with_fans};
+
+    pub(crate) fn four() -> Four {
+        Four {
+            fires: with_fans(vec![fan("system fan 1", 900), fan("system fan 2", 0)]),
+            clear: with_fans(vec![fan("system fan 1", 900)]),
+            cannot_tell: Facts { fans: Observed::NotCollected, ..nas() },
+            not_applicable: Some(Facts { fans: Observed::Absent, ..nas() }),
+        }
+    }
 
     fn check(fans: Vec<Fan>, states: &[&str], says: &str) {
         crate::fixture::check(evaluate, &with_fans(fans), states, says);

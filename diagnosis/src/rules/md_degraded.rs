@@ -1,18 +1,4 @@
-//! # Checks
-//! Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are
-//! judged by their members only, because they always have more slots than the machine has drives. Each ZFS pool: one
-//! that is not whole is told as an unknown, because no rule of this version judges pools.
-//!
-//! # Why it matters
-//! A degraded array has lost part or all of its redundancy: the next failure takes data with it.
-//!
-//! # What to do
-//! Back up the data first. Pull no working drive until the array is whole; find out why the member left before a new
-//! drive goes in.
-//!
-//! # Source of the threshold
-//! One slot without a working member, or one member marked faulty by md (kernel documentation, md.rst). System arrays
-//! by number: real /proc/mdstat samples of QTS and QuTS hero show 24 to 128 slots there by design.
+//! MD-001: data array is degraded.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Finding, SuspectKind, Verdict};
@@ -26,6 +12,7 @@ use crate::pools;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
 use crate::subject::{drive_of, identity, location, log_witness, place};
+use crate::view::View;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -39,7 +26,8 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     let mut judgements = over(&facts.md_arrays, "data arrays", true, |arrays| {
         let mut sorted: Vec<&MdArray> = arrays.iter().collect();
         sorted.sort_by_key(|a| (a.name.len(), a.name.clone()));
@@ -245,11 +233,22 @@ fn rebuild(array: &MdArray, action: &str) -> Evidence {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{array, nas, with_arrays};
+    use crate::fixture::{Four, array, nas, with_arrays};
     use MdMemberState::{Faulty, InSync, Rebuilding, Spare};
     use assay_bundle::facts::identity::Platform;
+
+    pub(crate) fn four() -> Four {
+        use MdMemberState::{Faulty, InSync};
+        let two = |first| vec![array("md1", "raid1", 2, &[("sda3", first), ("sdb3", InSync)])];
+        Four {
+            fires: with_arrays(two(Faulty)),
+            clear: with_arrays(two(InSync)),
+            cannot_tell: Facts { md_arrays: Observed::unreadable("x"), ..nas() },
+            not_applicable: Some(Facts { md_arrays: Observed::Absent, ..nas() }),
+        }
+    }
 
     fn check(arrays: Vec<MdArray>, states: &[&str], says: &str) {
         crate::fixture::check(evaluate, &with_arrays(arrays), states, says);

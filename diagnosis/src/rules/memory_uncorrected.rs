@@ -1,17 +1,4 @@
-//! # Checks
-//! The error counters of each memory controller, by module where the controller knows it, and the kernel log: errors
-//! that could not be corrected.
-//!
-//! # Why it matters
-//! An uncorrected error is wrong data in memory: it crashes programs, or reaches the drives as silent corruption.
-//!
-//! # What to do
-//! Make a backup from before the error if there is one, power off, and replace the named module; until then trust
-//! nothing that was written since.
-//!
-//! # Source of the threshold
-//! One uncorrected error: hard faults dominate (Schroeder et al. 2009), and servers replace a module on any
-//! (EDAC counters, kernel documentation ras/main).
+//! MEM-001: memory delivered data that could not be corrected.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
@@ -24,6 +11,7 @@ use crate::certainty::{MEMORY_UE_PLACED, MEMORY_UE_UNPLACED, Place, Row};
 use crate::evidence::{listed, seen, test, told};
 use crate::rule::{Judgement, Outcome, Rule, over};
 use crate::subject::log_witness;
+use crate::view::View;
 
 /// From so many uncorrected errors a module is replaced.
 const UNCORRECTED_FROM: u64 = 1;
@@ -42,7 +30,8 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     let mut judgements = match (&facts.memory_controllers, corrects(&facts.memory_slots)) {
         // Memory without correction cannot count its errors, whether anything that would count them answered or not.
         (Observed::Unreadable { .. } | Observed::NotCollected, Some(false)) => {
@@ -208,9 +197,19 @@ fn errors(evidence: Evidence) -> Evidence {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{controller, nas};
+    use crate::fixture::{Four, controller, nas};
+
+    pub(crate) fn four() -> Four {
+        let with = |controllers| Facts { memory_controllers: controllers, ..nas() };
+        Four {
+            fires: with(Observed::seen(vec![controller(&[("DIMM1", 2)])], "x")),
+            clear: with(Observed::seen(vec![controller(&[("DIMM1", 0)])], "x")),
+            cannot_tell: with(Observed::unreadable("x")),
+            not_applicable: Some(with(Observed::Absent)),
+        }
+    }
 
     fn check(controllers: Observed<Vec<MemoryController>>, states: &[&str], says: &str) {
         crate::fixture::check(evaluate, &Facts { memory_controllers: controllers, ..nas() }, states, says);

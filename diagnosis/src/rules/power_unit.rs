@@ -1,17 +1,4 @@
-//! # Checks
-//! Each power unit of a model that has units which stand in for each other: what QTS says of it, and whether every unit
-//! of the model's plan was told of.
-//!
-//! # Why it matters
-//! With one unit gone the NAS runs on the other alone, and stops without warning when that one loses its input.
-//!
-//! # What to do
-//! See that the unit sits firmly and that its cable and outlet have power, look at its lamp, and replace the unit if it
-//! stays dark with power.
-//!
-//! # Source of the threshold
-//! QNAP's own status of each unit: failed, or taken out. A unit without input reads as failed, and some models report a
-//! unit that was never fitted, so one reading never confirms.
+//! PSU-001: power unit failed or missing.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
@@ -21,6 +8,7 @@ use assay_bundle::facts::power::{Power, PowerStatus, PowerUnit};
 use crate::certainty::{POWER_UNIT_FAILED, POWER_UNIT_REMOVED, Place};
 use crate::evidence::{seen, test, told};
 use crate::rule::{Judgement, Rule};
+use crate::view::View;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -34,7 +22,8 @@ pub static RULE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(facts: &Facts) -> Vec<Judgement> {
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    let facts = view.facts;
     let power = &facts.power;
     // Only the plan makes a unit one that must be known; a family may share one plan with and without a second unit.
     let planned = power.redundant.value() == Some(&true);
@@ -129,9 +118,27 @@ fn found(power: &Power, unit: &PowerUnit, verdict: Verdict) -> Judgement {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::fixture::nas;
+    use crate::fixture::{Four, nas, power_unit};
+
+    pub(crate) fn four() -> Four {
+        let with = |units| {
+            let power =
+                Power { redundant: Observed::seen(true, "x"), expected_units: Observed::seen(2, "x"), units };
+            Facts { power, ..nas() }
+        };
+        let units = |second| vec![power_unit(1, PowerStatus::Good), power_unit(2, second)];
+        let mut single = with(Observed::Absent);
+        single.power.redundant = Observed::seen(false, "x");
+        single.power.expected_units = Observed::seen(1, "x");
+        Four {
+            fires: with(Observed::seen(units(PowerStatus::Failed), "x")),
+            clear: with(Observed::seen(units(PowerStatus::Good), "x")),
+            cannot_tell: with(Observed::unreadable("x")),
+            not_applicable: Some(single),
+        }
+    }
 
     fn unit(number: u32, status: Observed<PowerStatus>) -> PowerUnit {
         PowerUnit { name: format!("power unit {number}"), status, line: Some(7), ..PowerUnit::default() }
