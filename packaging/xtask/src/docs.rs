@@ -1,5 +1,7 @@
 //! Writes the generated parts of the documents: what stands between `<!-- generated: NAME -->` and `<!-- end -->` is
-//! what the program printed. `--check` only compares, which is a test.
+//! what the program printed; `docs/rules/` has one page for each rule. `--check` only compares, which is a test.
+
+mod rules;
 
 use std::time::Duration;
 
@@ -36,29 +38,54 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         )?;
     }
     let scratch = sh::root().join("target/docs-state");
+    let assay = |arguments: &[&str], code: i32| -> Result<String> {
+        let mut command = sh::command(&assay, arguments);
+        command.env("NO_COLOR", "1").env("COLUMNS", "80").env("ASSAY_STATE_DIR", &scratch);
+        command.stderr(std::process::Stdio::null());
+        let output = sh::run(&mut command, Duration::from_secs(60), false)?;
+        if output.code != Some(code) {
+            bail!("`assay {}` ended with {:?}, not {code}", arguments.join(" "), output.code);
+        }
+        Ok(output.stdout)
+    };
     for document in DOCUMENTS {
         let path = sh::root().join(document);
         let old = std::fs::read_to_string(&path).with_context(|| (*document).to_owned())?;
         let mut new = old.clone();
         for (name, arguments, code) in PARTS {
-            let mut command = sh::command(&assay, arguments);
-            command.env("NO_COLOR", "1").env("COLUMNS", "80").env("ASSAY_STATE_DIR", &scratch);
-            command.stderr(std::process::Stdio::null());
-            let output = sh::run(&mut command, Duration::from_secs(60), false)?;
-            if output.code != Some(*code) {
-                bail!("`assay {}` ended with {:?}, not {code}", arguments.join(" "), output.code);
-            }
-            new = replace(&new, name, &output.stdout).with_context(|| (*document).to_owned())?;
+            new = replace(&new, name, &assay(arguments, *code)?).with_context(|| (*document).to_owned())?;
         }
-        if new == old {
-            continue;
-        }
-        if args.check {
-            bail!("{document} is out of date: run `cargo xtask docs` and read the difference");
-        }
-        std::fs::write(&path, new).with_context(|| (*document).to_owned())?;
-        sh::say(&format!("wrote {document}"));
+        put(document, &old, &new, args.check)?;
     }
+    let pages = rules::pages(&assay(&["explain", "--json"], 0)?)?;
+    for (path, text) in &pages {
+        let old = std::fs::read_to_string(sh::root().join(path)).unwrap_or_default();
+        put(path, &old, text, args.check)?;
+    }
+    for path in rules::stale(&pages)? {
+        if args.check {
+            bail!("{path} is the page of a rule that is gone: run `cargo xtask docs`");
+        }
+        std::fs::remove_file(sh::root().join(&path)).with_context(|| path.clone())?;
+        sh::say(&format!("removed {path}"));
+    }
+    Ok(())
+}
+
+/// Writes a document that changed, or says that it is out of date.
+fn put(path: &str, old: &str, new: &str, check: bool) -> Result<()> {
+    if new == old {
+        return Ok(());
+    }
+    if check {
+        bail!("{path} is out of date: run `cargo xtask docs` and read the difference");
+    }
+    let file = sh::root().join(path);
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).with_context(|| path.to_owned())?;
+    }
+    std::fs::write(file, new).with_context(|| path.to_owned())?;
+    sh::say(&format!("wrote {path}"));
     Ok(())
 }
 
