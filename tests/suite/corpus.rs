@@ -1,6 +1,7 @@
 //! Parsers against real outputs of real devices, which lie beside the project and are never copied into it. The
 //! expected values were computed independently of us; a difference is a question to answer.
 
+mod accuracy;
 mod differences;
 #[path = "../../collector/src/hostile.rs"]
 mod hostile;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::shared_data;
 
-fn judged(path: &Path) -> Judged {
+pub(super) fn judged(path: &Path) -> Judged {
     let name = path.file_name().expect("named").to_string_lossy().into_owned();
     judge(&[Pasted { name, bytes: std::fs::read(path).expect("a file") }])
 }
@@ -58,7 +58,7 @@ fn has_proof(finding: &Finding) -> bool {
     finding.evidence.iter().any(|evidence| !NO_PROOF.iter().any(|words| evidence.fact.contains(words)))
 }
 
-fn worst(diagnosis: &Diagnosis) -> &'static str {
+pub(super) fn worst(diagnosis: &Diagnosis) -> &'static str {
     diagnosis.findings.iter().map(|finding| finding.verdict).max().map_or("none", |verdict| verdict.word())
 }
 
