@@ -15,6 +15,7 @@ mod remember;
 mod replay;
 mod show;
 mod status;
+mod unmask;
 mod upload;
 mod verify;
 
@@ -54,6 +55,7 @@ commands! {
     Enroll: enroll,
     Upload: upload,
     Redact: redact,
+    Unmask: unmask,
     Status: status,
     Config: config,
     #[command(name = READER, hide = true)]

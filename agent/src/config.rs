@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use assay_bundle::redact::Level;
 use jiff::civil::Date;
 use toml::de::{DeTable, DeValue};
 
@@ -40,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) collect_tool_dirs: Vec<PathBuf>,
     /// Whether what changed is remembered for the next runs.
     pub(crate) collect_recorder: bool,
+    /// How much is replaced in what may leave.
+    pub(crate) collect_redaction: Level,
     /// Spool's folder, where not the layout's.
     pub(crate) spool_dir: Option<PathBuf>,
     /// Most bytes in the spool.

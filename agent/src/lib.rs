@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod browse;
 mod bundle_file;
 mod chassis;
 mod cli;
@@ -25,6 +26,7 @@ mod runtime;
 mod seal;
 mod sequence;
 mod source;
+mod stand_ins;
 mod terminal;
 mod trouble;
 

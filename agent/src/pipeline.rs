@@ -5,7 +5,7 @@
 
 use anyhow::Context as _;
 use assay_bundle::cost::Cost;
-use assay_bundle::manifest::RunSource;
+use assay_bundle::manifest::{RunSource, SaltedDigest};
 use assay_bundle::redact::{Clean, Door, Level, PseudonymKey};
 use assay_bundle::seal::Content;
 use assay_bundle::steps::Step;
@@ -16,6 +16,7 @@ use jiff::civil::Date;
 
 use crate::clock;
 use crate::memory::Memory;
+use crate::stand_ins::StandIns;
 
 /// What one run saw, decided and may show.
 pub(crate) struct Run {
@@ -33,6 +34,12 @@ pub(crate) struct Run {
     pub(crate) steps: Vec<Step>,
     /// What the run cost.
     pub(crate) cost: Cost,
+    /// How much was replaced.
+    pub(crate) level: Level,
+    /// The serial number by its salted digest, where the level masks it.
+    pub(crate) serial_digest: Option<SaltedDigest>,
+    /// What the stand-ins stand for; never leaves.
+    pub(crate) stand_ins: StandIns,
 }
 
 /// Runs the sentence up to the recommendation. A live run leaves in `memory` what the next ones want to know; before
@@ -52,19 +59,21 @@ pub(crate) async fn examine_to_seal(
     source: &dyn Source,
     options: &Options,
     key: &PseudonymKey,
+    level: Level,
     invoice_date: Option<Date>,
     memory: Option<&Memory>,
 ) -> anyhow::Result<(Run, Content)> {
     let mut collection = collected(source, options, memory).await;
     let raw = std::mem::take(&mut collection.raw);
-    let mut door = Door::open(key, Level::default())?;
-    let (run, [facts, steps, cost, diagnosis]) =
+    let mut door = Door::open(key, level)?;
+    let (mut run, [facts, steps, cost, diagnosis]) =
         through(&mut door, collection, source.run_source(), invoice_date)?;
     let mut entries = vec![facts, steps, cost];
     // What may not leave is named in the receipt by the door itself.
     // One by one, so that the raw form of a file and its clean form are in memory together only once.
     entries.extend(raw.into_iter().filter_map(|(path, bytes)| door.raw(&path, &bytes)));
     entries.push(diagnosis);
+    run.stand_ins = door.stand_ins().clone();
     Ok((run, Content { entries, receipt: door.close()? }))
 }
 
@@ -97,9 +106,11 @@ fn through(
     invoice_date: Option<Date>,
 ) -> anyhow::Result<(Run, [Clean; 4])> {
     let Collection { facts, steps, cost, .. } = collection;
-    if let Some(hostname) = facts.identity.hostname.value() {
-        door.learn_host(hostname);
-    }
+    let serial_digest = match (door.level(), facts.identity.serial.value()) {
+        (Level::Strict, Some(serial)) => Some(SaltedDigest::of(serial, &salt()?)),
+        _ => None,
+    };
+    door.learn(&facts);
     let (facts_entry, facts) = {
         // What was seen goes as soon as its clean form is there: a NAS has little memory.
         let seen = facts;
@@ -114,8 +125,25 @@ fn through(
     let (entitlement, recommendation) = recommend(&facts, &diagnosis, invoice_date);
     let (diagnosis_entry, diagnosis) =
         door.document("diagnosis.json", &diagnosis).context("the diagnosis cannot be written")?;
-    let run = Run { source, facts, diagnosis, entitlement, recommendation, steps, cost };
+    let run = Run {
+        source,
+        facts,
+        diagnosis,
+        entitlement,
+        recommendation,
+        steps,
+        cost,
+        level: door.level(),
+        serial_digest,
+        stand_ins: StandIns::new(),
+    };
     Ok((run, [facts_entry, steps_entry, cost_entry, diagnosis_entry]))
+}
+
+/// Sixteen random bytes in hexadecimal.
+fn salt() -> anyhow::Result<String> {
+    let key = crate::identity::passing_pseudonym_key()?;
+    Ok(data_encoding::HEXLOWER.encode(key.0.get(..16).unwrap_or_default()))
 }
 
 /// Joins a diagnosis with what the service terms grant today, by the machine's own clock when it can be trusted.

@@ -11,7 +11,7 @@ use assay_bundle::digest::sha256_hex;
 use assay_bundle::facts::Facts;
 use assay_bundle::keys::SigningKey;
 use assay_bundle::manifest::{Manifest, ManifestRedaction, Payload};
-use assay_bundle::redact::{Door, Level, PseudonymKey, Receipt};
+use assay_bundle::redact::{Door, PseudonymKey, Receipt};
 use assay_bundle::seal::Content;
 use assay_uploader::{Entry, Spool, State};
 use serde_json::{Value, json};
@@ -178,7 +178,7 @@ fn resealed_from(entry: &Entry) -> Option<String> {
 /// The content of an opened bundle through the door once more.
 fn content_again(entries: Entries, key: &PseudonymKey, hostname: Option<&str>) -> anyhow::Result<Content> {
     let first: Receipt = entries.document("redaction.json")?;
-    let mut door = Door::open(key, Level::default())?;
+    let mut door = Door::open(key, first.level)?;
     if let Some(hostname) = hostname {
         door.learn_host(hostname);
     }

@@ -13,6 +13,7 @@ use assay_bundle::manifest::{
     FORMAT_VERSION, Manifest, ManifestAgent, ManifestClock, ManifestDevice, ManifestRedaction, Payload,
     Reason, RunSource, Summary,
 };
+use assay_bundle::redact::Level;
 use assay_bundle::seal::{Content, SealError};
 use assay_uploader::{Entry, Slot, SpoolEntry};
 
@@ -55,7 +56,12 @@ pub(crate) fn draft(run: &Run, clock: Clock, seq: u64, reason: Reason) -> Manife
         device: ManifestDevice {
             key_id: String::new(),
             model: identity.model.value().cloned(),
-            serial: identity.serial.value().cloned(),
+            // At a level that masks serial numbers the facts hold a stand-in, which names no device.
+            serial: match run.level {
+                Level::Standard => identity.serial.value().cloned(),
+                Level::Strict => None,
+            },
+            serial_digest: run.serial_digest.clone(),
             firmware: identity.firmware.value().cloned(),
         },
         agent: agent(),

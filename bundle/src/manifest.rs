@@ -54,10 +54,36 @@ pub struct ManifestDevice {
     pub key_id: String,
     /// Model, where it was seen.
     pub model: Option<String>,
-    /// Serial number, where it was seen.
+    /// Serial number, where it was seen and the level of redaction keeps it.
     pub serial: Option<String>,
+    /// Its salted digest, where the level masks it: who knows the serial number can compare, nobody can read it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial_digest: Option<SaltedDigest>,
     /// Firmware, where it was seen.
     pub firmware: Option<String>,
+}
+
+/// A salted digest of a serial number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SaltedDigest {
+    /// Random, lower-case hex, another one in every bundle.
+    pub salt: String,
+    /// SHA-256 of salt, a colon and the serial number in capitals without blanks around it; lower-case hex.
+    pub sha256: String,
+}
+
+impl SaltedDigest {
+    /// The digest of a serial number.
+    pub fn of(serial: &str, salt: &str) -> Self {
+        let text = format!("{salt}:{}", serial.trim().to_ascii_uppercase());
+        Self { salt: salt.to_owned(), sha256: crate::digest::sha256_hex(text.as_bytes()) }
+    }
+
+    /// Whether it is of this serial number.
+    pub fn is_of(&self, serial: &str) -> bool {
+        *self == Self::of(serial, &self.salt)
+    }
 }
 
 /// The program that made the bundle.

@@ -20,6 +20,7 @@ mod canary;
 mod class;
 mod command;
 mod domain;
+mod entropy;
 mod field;
 mod json;
 mod learned;
@@ -30,6 +31,7 @@ mod person;
 mod pseudonym;
 mod rules;
 mod secret;
+mod serials;
 mod value;
 mod words;
 
@@ -37,7 +39,7 @@ use class::Treatment;
 use line::{Cleaner, Context, Tally};
 
 /// Version of the rule set; in every manifest and receipt.
-pub const RULE_SET: u32 = 1;
+pub const RULE_SET: u32 = 2;
 
 /// How much is replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,29 @@ pub enum Level {
     /// Secrets and personal data are replaced; serial numbers of hardware stay.
     #[default]
     Standard,
+    /// Serial numbers and world wide names are masked too. A return of hardware then needs them another way.
+    Strict,
+}
+
+impl Level {
+    /// The word in manifests and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl std::str::FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Standard, Self::Strict]
+            .into_iter()
+            .find(|level| level.word() == text)
+            .ok_or_else(|| format!("{text:?} is no level of redaction: use standard or strict"))
+    }
 }
 
 /// The owner's key for pseudonyms: random, stays on the NAS, never derived from anything.
@@ -117,6 +142,7 @@ impl RuleSet {
 pub struct Door {
     cleaner: Cleaner,
     receipt: Receipt,
+    tally: Tally,
 }
 
 impl Door {
@@ -132,11 +158,12 @@ impl Door {
             rules: rules::Rules::compile().map_err(|(name, why)| DoorError::Rule(name, why))?,
             pseudonyms: pseudonym::Pseudonyms::new(&key.0),
             learned: learned::Learned::default(),
+            serials: serials::Serials::default(),
             off: rules.off.clone(),
         };
         let canaries = plant(&cleaner, "open")?;
         let receipt = Receipt { rule_set: RULE_SET, level, canaries, ..Receipt::default() };
-        Ok(Self { cleaner, receipt })
+        Ok(Self { cleaner, receipt, tally: Tally::default() })
     }
 
     /// Tells the door a name that is personal wherever it stands (the hostname, which no rule could guess). Tell it
@@ -153,19 +180,41 @@ impl Door {
         self.cleaner.learned.add(name, "user");
     }
 
+    /// How much this door replaces.
+    pub fn level(&self) -> Level {
+        self.receipt.level
+    }
+
+    /// Tells the door what was seen, before the first file: the host name, and at [`Level::Strict`] every serial number
+    /// and world wide name.
+    pub fn learn(&mut self, facts: &crate::Facts) {
+        if let Some(hostname) = facts.identity.hostname.value() {
+            self.learn_host(hostname);
+        }
+        if self.receipt.level == Level::Strict {
+            self.cleaner.serials.learn(&self.cleaner.pseudonyms, facts);
+        }
+    }
+
     /// Cleans one raw file by the class of its path (below `raw/`). `None`: it may not leave; the receipt says why.
     pub fn raw(&mut self, path: &str, bytes: &[u8]) -> Option<Clean> {
         let treatment = match class::of(path) {
             Ok(treatment) => treatment,
             Err(refusal) => return self.refuse(path, refusal.why()),
         };
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            return self.refuse(path, "not UTF-8 text, so nobody can say what it holds");
-        };
+        if self.receipt.level == Level::Strict && class::holds_binary(path) {
+            return self.refuse(path, "a binary buffer may hold serial numbers, which this level masks");
+        }
+        // Parsers read a byte that is no UTF-8 as U+FFFD too, so what they saw is what leaves.
+        let text = String::from_utf8_lossy(bytes);
+        if let std::borrow::Cow::Owned(_) = text {
+            self.tally.add("no-utf8", 1);
+        }
+        let text = text.as_ref();
         if treatment != Treatment::DeviceTree && text.contains('\0') {
             return self.refuse(path, "binary, so nobody can say what it holds");
         }
-        let tally = &mut self.receipt.replaced;
+        let tally = &mut self.tally;
         let clean = match treatment {
             Treatment::Text => self.cleaner.text(text, Context::default(), tally).into_owned(),
             Treatment::Version => self.cleaner.text(text, Context { version: true }, tally).into_owned(),
@@ -205,7 +254,7 @@ impl Door {
         value: &T,
     ) -> Result<(Clean, T), serde_json::Error> {
         let text = serde_json::to_string(value)?;
-        let json = self.cleaner.json(&text, &mut self.receipt.replaced).ok_or_else(|| {
+        let json = self.cleaner.json(&text, &mut self.tally).ok_or_else(|| {
             <serde_json::Error as serde::ser::Error>::custom(format!(
                 "{name} is no JSON that can be read again"
             ))
@@ -218,7 +267,13 @@ impl Door {
 
     /// Cleans one text, such as an error message or a pasted log (`assay redact`).
     pub fn text(&mut self, text: &str) -> String {
-        self.cleaner.text(text, Context::default(), &mut self.receipt.replaced).into_owned()
+        self.cleaner.text(text, Context::default(), &mut self.tally).into_owned()
+    }
+
+    /// What the stand-ins so far stand for: stand-in to original. For the owner alone, on the device; secrets are not
+    /// in it, because nobody needs them back.
+    pub fn stand_ins(&self) -> &BTreeMap<String, String> {
+        &self.tally.stand_ins
     }
 
     /// Records that something was left out, with a reason that names no secret.
@@ -230,6 +285,7 @@ impl Door {
     /// Shuts the door: canaries must be gone. Only then is there a receipt, and without one nothing is sealed.
     pub fn close(mut self) -> Result<Receipt, DoorError> {
         self.receipt.canaries += plant(&self.cleaner, "close")?;
+        self.receipt.replaced = self.tally.counts;
         Ok(self.receipt)
     }
 
@@ -241,7 +297,7 @@ impl Door {
     /// A path as it may be shown: cleaned as the absolute path that it was on the device.
     fn name(&mut self, path: &str) -> String {
         let absolute = format!("/{path}");
-        let clean = self.cleaner.text(&absolute, Context { version: true }, &mut self.receipt.replaced);
+        let clean = self.cleaner.text(&absolute, Context { version: true }, &mut self.tally);
         clean.strip_prefix('/').unwrap_or(&clean).to_owned()
     }
 }
@@ -254,7 +310,7 @@ impl Cleaner {
         if name.is_empty() || with == name || self.off.contains("host") {
             return text.to_owned();
         }
-        *tally.entry("host".to_owned()).or_default() += 1;
+        tally.replaced("host", name, &with);
         text.replacen(name, &with, 1)
     }
 }

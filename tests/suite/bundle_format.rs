@@ -35,6 +35,7 @@ fn draft(source: RunSource) -> Manifest {
             key_id: String::new(),
             model: Some("TS-453D".to_owned()),
             serial: Some("Q000000000".to_owned()),
+            serial_digest: None,
             firmware: Some("5.2.3".to_owned()),
         },
         agent: ManifestAgent { version: "0.1.0".to_owned(), binary_sha256: "0".repeat(64) },

@@ -84,6 +84,6 @@ struct Report<'r> {
 }
 
 fn json(run: &Run) -> Report<'_> {
-    let Run { source, facts, diagnosis, entitlement, recommendation, steps, cost } = run;
+    let Run { source, facts, diagnosis, entitlement, recommendation, steps, cost, .. } = run;
     Report { source: *source, facts, diagnosis, entitlement, recommendation, steps, cost }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use assay_bundle::Manifest;
 use assay_bundle::manifest::{Reason, RunSource};
+use assay_bundle::redact::Level;
 use assay_bundle::units::Bytes;
 
 use super::Machine;
@@ -14,7 +15,7 @@ use crate::context::Context;
 use crate::seal::{self, Places, Sealing};
 use crate::terminal::Line;
 use crate::trouble::refuse;
-use crate::{output, pipeline, record, runtime, source};
+use crate::{output, pipeline, record, runtime, source, stand_ins};
 
 /// Examine and write a signed bundle: into the spool, or to a file with -o
 #[derive(clap::Args)]
@@ -38,9 +39,20 @@ pub(crate) struct Args {
     /// Write a recording that --source reads to the new folder DIR, instead of a bundle
     #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "sealed_output"])]
     record: Option<PathBuf>,
+    /// What is replaced: standard, or strict, which masks serial numbers and world wide names too
+    #[arg(long, value_name = "LEVEL")]
+    redaction: Option<String>,
     /// Say what was made as JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// The flags as values on top of the configuration.
+    fn overrides(&self) -> Vec<crate::config::Override> {
+        let level = self.redaction.clone().map(|t| ("collect.redaction", t, "--redaction"));
+        self.machine.overrides().into_iter().chain(level).collect()
+    }
 }
 
 /// What was made.
@@ -63,7 +75,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     if let Some(folder) = &args.record {
         return recorded(&args, folder, context);
     }
-    let settings = context.settings_with(args.machine.overrides())?;
+    let settings = context.settings_with(args.overrides())?;
     let to_files = args.output.is_some() || args.sealed_output.is_some();
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if to_stdout && std::io::stdout().is_terminal() {
@@ -100,29 +112,46 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let options = source::options(&settings.config, &line);
     let clock = context.clock;
     let invoice_date = settings.config.warranty_invoice_date;
+    let level = settings.config.collect_redaction;
+    let table = context.paths.memory_dir.clone();
+    let live = args.machine.source.is_none();
     let places = Places { plain: args.output.clone(), sealed: args.sealed_output.clone() };
     let made = runtime::block_on(async {
-        let examined =
-            pipeline::examine_to_seal(source.as_ref(), &options, &pseudonyms, invoice_date, memory.as_ref());
-        let (run, content) = examined.await?;
+        let examined = pipeline::examine_to_seal(
+            source.as_ref(),
+            &options,
+            &pseudonyms,
+            level,
+            invoice_date,
+            memory.as_ref(),
+        );
+        let (mut run, content) = examined.await?;
+        let stand_ins = std::mem::take(&mut run.stand_ins);
         line.show("sealing");
         let draft = seal::draft(&run, clock, identity.sequence().next()?, Reason::Owner);
         let sealing = Sealing { draft, content, key, recipients };
-        runtime::blocking(move |stop| match slot {
-            Some(slot) => {
-                let (manifest, entry) = sealing.into_spool(slot, clock, stop)?;
-                let place = |path: Option<PathBuf>| path.map(measure);
-                Ok(Made {
-                    manifest,
-                    spool_entry: Some(entry.id),
-                    plain: place(entry.plain),
-                    sealed: place(entry.sealed),
-                })
+        runtime::blocking(move |stop| {
+            if let Some(folder) = table.filter(|_| live)
+                && let Err(error) = stand_ins::keep(&folder, stand_ins)
+            {
+                tracing::warn!("{error:#}; `assay unmask` will not know this bundle's stand-ins");
             }
-            None => {
-                let manifest = sealing.into_files(&places, stop)?;
-                let plain = places.plain.filter(|_| !to_stdout).map(measure);
-                Ok(Made { manifest, spool_entry: None, plain, sealed: places.sealed.map(measure) })
+            match slot {
+                Some(slot) => {
+                    let (manifest, entry) = sealing.into_spool(slot, clock, stop)?;
+                    let place = |path: Option<PathBuf>| path.map(measure);
+                    Ok(Made {
+                        manifest,
+                        spool_entry: Some(entry.id),
+                        plain: place(entry.plain),
+                        sealed: place(entry.sealed),
+                    })
+                }
+                None => {
+                    let manifest = sealing.into_files(&places, stop)?;
+                    let plain = places.plain.filter(|_| !to_stdout).map(measure);
+                    Ok(Made { manifest, spool_entry: None, plain, sealed: places.sealed.map(measure) })
+                }
             }
         })
         .await
@@ -140,7 +169,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 /// Examines and writes the redacted recording. It has no signature and no number: it is no evidence.
 fn recorded(args: &Args, folder: &Path, context: &Context) -> anyhow::Result<u8> {
     record::check(folder)?;
-    let settings = context.settings_with(args.machine.overrides())?;
+    let settings = context.settings_with(args.overrides())?;
     let source = args.machine.source(context, &settings.config)?;
     let pseudonyms = context.identity().pseudonym_key_for_showing()?;
     let line = Arc::new(Line::new());
@@ -149,6 +178,7 @@ fn recorded(args: &Args, folder: &Path, context: &Context) -> anyhow::Result<u8>
         source.as_ref(),
         &options,
         &pseudonyms,
+        settings.config.collect_redaction,
         settings.config.warranty_invoice_date,
         None,
     );
@@ -197,6 +227,12 @@ fn words(made: &Made, enrolled: bool) -> String {
     };
     lines.push(format!("source     {evidence}"));
     lines.push(format!("number     {} of key {}", manifest.seq, manifest.device.key_id));
+    if manifest.redaction.level == Level::Strict.word() {
+        lines.push(
+            "redaction  strict: serial numbers are masked; a return of hardware needs them another way"
+                .to_owned(),
+        );
+    }
     if !manifest.clock.plausible {
         lines.push(format!("clock      {} cannot be right; the bundle says so", manifest.clock.device_time));
     }

@@ -12,7 +12,7 @@ use crate::bundle_file::{Entries, Opened};
 use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::trouble::refuse;
-use crate::{output, pipeline, record, terminal};
+use crate::{browse, output, pipeline, record, stand_ins, terminal};
 
 /// Show what is in a bundle: who made it, what it found, every file
 #[derive(clap::Args)]
@@ -24,11 +24,17 @@ pub(crate) struct Args {
     /// The bundle (.assay)
     file: PathBuf,
     /// Print one file of it as it is, such as raw/proc/mdstat
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["tree", "json"])]
+    #[arg(long, visible_alias = "file", value_name = "NAME", conflicts_with_all = ["tree", "json"])]
     raw: Option<String>,
     /// List every file with its size
     #[arg(long)]
     tree: bool,
+    /// Print every line of it that holds WORD, in any case
+    #[arg(long, value_name = "WORD", conflicts_with_all = ["raw", "tree", "json", "extract"])]
+    search: Option<String>,
+    /// Print every line in which something was replaced, beside what it was: on the device that made it
+    #[arg(long, conflicts_with_all = ["raw", "tree", "json", "extract", "search"])]
+    diff_raw: bool,
     /// Write its recorded outputs to the new folder DIR, which --source reads
     #[arg(long, value_name = "DIR", conflicts_with_all = ["raw", "tree", "json"])]
     extract: Option<PathBuf>,
@@ -45,13 +51,23 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let opened = Opened::read(&args.file)?;
     let named_key = opened.named_key()?;
     opened.verify_signature(&named_key)?;
-    let head_only = args.raw.is_none() && args.extract.is_none() && !args.tree && !args.json;
+    let browses = args.search.is_some() || args.diff_raw;
+    let head_only = !browses && args.raw.is_none() && args.extract.is_none() && !args.tree && !args.json;
     if opened.is_sealed() && args.identity.is_none() && head_only {
         output::print(sealed_words(&opened.envelope))?;
         return Ok(0);
     }
     if let Some(folder) = &args.extract {
         return extract(opened, folder, args.identity.as_deref());
+    }
+    if browses {
+        let (_, entries) = opened.entries(args.identity.as_deref(), &|_| true)?;
+        let text = match &args.search {
+            Some(word) => browse::search(&entries.bytes, word),
+            None => browse::difference(&entries.bytes, &table(context)?),
+        };
+        output::print(text)?;
+        return Ok(0);
     }
     let wanted_raw = args.raw.clone();
     let wanted = move |name: &str| match &wanted_raw {
@@ -85,6 +101,14 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     }
     output::print(text)?;
     Ok(0)
+}
+
+/// What this device's stand-ins stand for.
+fn table(context: &Context) -> anyhow::Result<stand_ins::StandIns> {
+    match &context.paths.memory_dir {
+        Some(folder) => stand_ins::load(folder),
+        None => Ok(stand_ins::StandIns::new()),
+    }
 }
 
 /// Writes the recorded outputs as a folder.

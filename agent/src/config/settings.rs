@@ -86,6 +86,13 @@ pub(crate) static SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "collect.redaction",
+        env: "ASSAY_COLLECT_REDACTION",
+        built_in: "standard",
+        about: "what bundles replace: standard, or strict, which masks serial numbers too (a return then needs them another way)",
+        take: |config, text| text.parse().map(|level| config.collect_redaction = level),
+    },
+    Setting {
         name: "spool.dir",
         env: "ASSAY_SPOOL_DIR",
         built_in: "",

@@ -33,7 +33,7 @@ pub(super) fn private_keys<'t>(text: &'t str, tally: &mut Tally) -> Cow<'t, str>
     if putty.is_some() {
         out.push_str(&mark(KIND));
     }
-    *tally.entry(KIND.to_owned()).or_default() += count;
+    tally.add(KIND, count);
     Cow::Owned(out)
 }
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let mut tally = Tally::new();
+        let mut tally = Tally::default();
         let once = private_keys(text, &mut tally).into_owned();
         assert_eq!(once, expected);
         assert_eq!(private_keys(&once, &mut tally), once);

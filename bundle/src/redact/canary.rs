@@ -25,6 +25,7 @@ const LINES: &[(&str, &str)] = &[
     ("path", "open /share/homes/{}/{}.xlsx failed"),
     ("mail", "mail to {}@example.net"),
     ("host", "lookup of {}.example.net timed out"),
+    ("random", "blob={}"),
 ];
 
 /// How many bytes of a secret in a row may be left by chance: seven characters in 32 hexadecimal digits.
@@ -34,9 +35,10 @@ const PIECE: usize = 8;
 /// that survived.
 pub(super) fn test(cleaner: &Cleaner, label: &str) -> Result<u32, &'static str> {
     let mut count = 0;
-    let mut unused = Tally::new();
+    let mut unused = Tally::default();
     for (number, (kind, line)) in LINES.iter().enumerate() {
         let secret = cleaner.pseudonyms.canary(&format!("{label} {number}"));
+        let secret = if *kind == "random" { mixed(&secret) } else { secret };
         let planted = line.replace("{}", &secret);
         let text = cleaner.text(&planted, Context::default(), &mut unused).into_owned();
         let document = serde_json::json!({ "why": planted, "list": [{ "line": planted }] }).to_string();
@@ -47,6 +49,15 @@ pub(super) fn test(cleaner: &Cleaner, label: &str) -> Result<u32, &'static str> 
         count += 1;
     }
     Ok(count)
+}
+
+/// The secret as capitals, small letters and digits in turn, no two of a kind alike: random by any measure.
+fn mixed(secret: &str) -> String {
+    /// Steps that meet every letter and every digit before they meet one twice.
+    const STEPS: [(u8, u8, u8); 3] = [(b'A', 26, 3), (b'a', 26, 5), (b'0', 10, 3)];
+    let start = secret.bytes().fold(0_u8, u8::wrapping_add);
+    let one = |at: u8| STEPS.map(|(first, size, step)| char::from(first + (start % size + at * step) % size));
+    (0..8).flat_map(one).collect()
 }
 
 /// Whether any piece of the secret is left.

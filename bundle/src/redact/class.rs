@@ -190,6 +190,11 @@ impl Refusal {
     }
 }
 
+/// Whether a file holds a device's answer as bytes, in which a serial number cannot be masked safely.
+pub(crate) fn holds_binary(path: &str) -> bool {
+    path.starts_with("ioctl/") && !path.ends_with(".unreadable")
+}
+
 /// The treatment of a path below `raw/`, or why it stays.
 pub(crate) fn of(path: &str) -> Result<Treatment, Refusal> {
     let plain = !path.is_empty()

@@ -91,7 +91,15 @@ impl Cleaner {
                         out.push_str(text.get(written..at)?);
                         out.push('0');
                         written = end;
-                        *tally.entry(kind.to_owned()).or_default() += 1;
+                        tally.add(kind, 1);
+                    }
+                    if written < end
+                        && let Some(with) = self.serials.number(text.get(at..end)?)
+                    {
+                        out.push_str(text.get(written..at)?);
+                        out.push_str(with);
+                        written = end;
+                        tally.add("serial", 1);
                     }
                     at = end;
                 }
@@ -133,7 +141,7 @@ impl Cleaner {
             if plain.is_empty() || is_mark(plain) || self.off.contains(kind) {
                 return None;
             }
-            *tally.entry(kind.to_owned()).or_default() += 1;
+            tally.add(kind, 1);
             return Some(mark(kind));
         }
         if level.in_key {
@@ -148,7 +156,7 @@ impl Cleaner {
             && with != plain
             && !self.off.contains(kind)
         {
-            *tally.entry(kind.to_owned()).or_default() += 1;
+            tally.replaced(kind, plain, &with);
             return Some(with);
         }
         let version = level.place == Place::Version || level.name.version;

@@ -10,13 +10,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::learned::Learned;
 use super::pseudonym::Pseudonyms;
 use super::rules::{Hit, Rules};
-use super::{address, block, command, domain, path, person, secret};
+use super::serials::Serials;
+use super::{address, block, command, domain, entropy, path, person, secret};
 
 /// How often a line is looked at before it is given up: two looks are the rule, a third follows nested secrets.
 const MOST_PASSES: usize = 8;
 
-/// Counts replacements by kind.
-pub(super) type Tally = BTreeMap<String, u64>;
+/// What was replaced so far: counts by kind, and what stands for what.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// How often, by kind.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Stand-in to original, for the owner's own look back; secrets are never in it. At most [`MOST_STAND_INS`].
+    pub(super) stand_ins: BTreeMap<String, String>,
+}
+
+/// A device has some hundred names; a log full of addresses must not fill the memory.
+const MOST_STAND_INS: usize = 20_000;
+/// A longer original is a whole line that went, not a name.
+const LONGEST_ORIGINAL: usize = 512;
+
+impl Tally {
+    /// Counts replacements of one kind.
+    pub(super) fn add(&mut self, kind: &str, times: u64) {
+        match self.counts.get_mut(kind) {
+            Some(count) => *count += times,
+            None => {
+                self.counts.insert(kind.to_owned(), times);
+            }
+        }
+    }
+
+    /// Counts one replacement, and remembers what the stand-in stands for.
+    pub(super) fn replaced(&mut self, kind: &str, old: &str, with: &str) {
+        self.add(kind, 1);
+        let secret = with.contains(MARK) || old.contains(MARK);
+        let room = self.stand_ins.len() < MOST_STAND_INS && old.len() <= LONGEST_ORIGINAL;
+        if !secret && room && !self.stand_ins.contains_key(with) {
+            self.stand_ins.insert(with.to_owned(), old.to_owned());
+        }
+    }
+}
 
 /// What is known about a text beside the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,14 +132,17 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// How a mark begins.
+const MARK: &str = "[redacted:";
+
 /// What stands for a secret.
 pub(super) fn mark(kind: &str) -> String {
-    format!("[redacted:{kind}]")
+    format!("{MARK}{kind}]")
 }
 
 /// Whether this is nothing but such a mark.
 pub(super) fn is_mark(text: &str) -> bool {
-    text.strip_prefix("[redacted:").and_then(|t| t.strip_suffix(']')).is_some_and(|kind| {
+    text.strip_prefix(MARK).and_then(|t| t.strip_suffix(']')).is_some_and(|kind| {
         !kind.is_empty() && kind.len() <= 24 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
     })
 }
@@ -120,6 +157,8 @@ pub(super) struct Cleaner {
     pub(super) rules: Rules,
     pub(super) pseudonyms: Pseudonyms,
     pub(super) learned: Learned,
+    /// Serial numbers that the level masks; none at `standard`.
+    pub(super) serials: Serials,
     /// Kinds that are switched off, by tests that prove that the canaries notice.
     pub(super) off: BTreeSet<String>,
 }
@@ -132,7 +171,8 @@ impl Cleaner {
         } else {
             block::private_keys(text, tally)
         };
-        if !self.rules.concerns(&text) && !self.learned.concerns(&text) {
+        let told = self.learned.concerns(&text) || self.serials.concerns(&text);
+        if !told && !self.rules.concerns(&text) && !entropy::concerns(&text) {
             return text;
         }
         let mut out = String::with_capacity(text.len());
@@ -162,7 +202,7 @@ impl Cleaner {
                 None => return current,
             }
         }
-        *tally.entry("line".to_owned()).or_default() += 1;
+        tally.add("line", 1);
         Cow::Owned(mark("line"))
     }
 
@@ -171,7 +211,9 @@ impl Cleaner {
         let hits = self.rules.hits(line);
         let addresses = self.rules.address.is_match(line.as_bytes());
         let learned = self.learned.concerns(line);
-        if hits.is_empty() && !addresses && !learned {
+        let serials = self.serials.concerns(line);
+        let long = entropy::concerns(line);
+        if hits.is_empty() && !addresses && !learned && !serials && !long {
             return None;
         }
         let mut scan = Scan { line, hits, context, reached: 0, rank: 0, off: &self.off, spans: Vec::new() };
@@ -209,6 +251,14 @@ impl Cleaner {
         if learned {
             self.learned.names(&self.pseudonyms, &mut scan);
         }
+        scan.rank += 1;
+        if serials {
+            self.serials.mask(&mut scan);
+        }
+        scan.rank += 1;
+        if long {
+            entropy::values(self, &mut scan);
+        }
         assemble(line, scan.spans, tally)
     }
 }
@@ -236,7 +286,7 @@ fn assemble(line: &str, mut spans: Vec<Span>, tally: &mut Tally) -> Option<Strin
         out.push_str(line.get(at..span.start).unwrap_or_default());
         out.push_str(&span.with);
         at = span.end;
-        *tally.entry(span.kind.to_owned()).or_default() += 1;
+        tally.replaced(span.kind, line.get(span.start..span.end).unwrap_or_default(), &span.with);
     }
     out.push_str(line.get(at..).unwrap_or_default());
     Some(out)
@@ -252,9 +302,10 @@ mod tests {
             rules: Rules::compile().map_err(|(name, why)| format!("{name}: {why}")).expect("rules compile"),
             pseudonyms: Pseudonyms::new(&[1; 32]),
             learned: Learned::default(),
+            serials: Serials::default(),
             off: BTreeSet::new(),
         };
-        let clean = cleaner.text(input, Context::default(), &mut Tally::new());
+        let clean = cleaner.text(input, Context::default(), &mut Tally::default());
         assert_eq!(clean, expected);
     }
 

@@ -82,6 +82,7 @@ pub(crate) fn forms(device: &Device, recipe: &Recipe) -> (Vec<u8>, Vec<u8>) {
         device: ManifestDevice {
             model: facts.identity.model.value().cloned(),
             serial: facts.identity.serial.value().cloned(),
+            serial_digest: None,
             ..ManifestDevice::default()
         },
         agent: ManifestAgent { version: "0.1.0".to_owned(), binary_sha256: String::new() },

@@ -4,7 +4,7 @@ use super::{door, every_way};
 use crate::support::{Rng, replay};
 
 /// Format, line. More than one `{}` is more than one secret.
-const SECRETS: &[(&str, &str)] = &[
+pub(super) const SECRETS: &[(&str, &str)] = &[
     ("iSCSI", "node.session.auth.password = {}"),
     ("iSCSI", "node.session.auth.password_in={}"),
     ("iSCSI", "discovery.sendtargets.auth.password = {}"),
@@ -120,7 +120,7 @@ fn secret(rng: &mut Rng) -> String {
 }
 
 /// Fills each `{}` with a secret of its own.
-fn plant(line: &str, rng: &mut Rng) -> (String, Vec<String>) {
+pub(super) fn plant(line: &str, rng: &mut Rng) -> (String, Vec<String>) {
     let mut parts = line.split("{}");
     let mut planted = parts.next().unwrap_or_default().to_owned();
     let mut secrets = Vec::new();
