@@ -4,22 +4,45 @@
 //! included; from 29 February it is 28 February where the year has no 29th. Refuses a date from a clock that nobody
 //! trusts, and never says more than "appears expired": dealers may give more than the terms.
 
-use assay_bundle::entitlement::{Coverage, Entitlement, StandardPeriod};
+use assay_bundle::entitlement::{Coverage, Entitlement, Purchase, StandardPeriod};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::series::standard_period;
 
-/// What the standard warranty grants. `today` is `None` when the clock that was asked is not synchronised;
-/// `invoice_date` is the date of the original purchase.
+/// What the standard warranty grants, when nothing else is known of the purchase: the device's own answer. `today` is
+/// `None` when the clock that was asked is not synchronised; `invoice_date` is the date of the original purchase.
 pub fn entitlement(today: Option<Date>, model: Option<&str>, invoice_date: Option<Date>) -> Entitlement {
-    let standard_period = standard_period(model);
+    let purchase = Purchase {
+        model: model.map(str::to_owned),
+        invoice_date: invoice_date.map(|day| day.to_string()),
+        ..Purchase::default()
+    };
+    entitlement_of(today, &purchase)
+}
+
+/// What the terms grant a unit today, by what the ledger or the owner says of its purchase.
+pub fn entitlement_of(today: Option<Date>, purchase: &Purchase) -> Entitlement {
+    let standard_period = standard_period(purchase.model.as_deref());
+    let invoice_date = purchase.invoice_date.as_deref().and_then(|day| day.parse().ok());
     let standard = coverage(today, &standard_period, invoice_date);
     let mut rules = vec!["L3".to_owned(), "L4".to_owned()];
     if matches!(standard, Coverage::AppearsExpired { .. }) {
         rules.push("L10".to_owned());
     }
-    Entitlement { model: model.map(str::to_owned), standard_period, standard, rules }
+    Entitlement {
+        model: purchase.model.clone(),
+        standard_period,
+        standard,
+        extended: Coverage::default(),
+        advanced_replacement: Coverage::default(),
+        on_site: Coverage::default(),
+        on_site_left: None,
+        global: Coverage::default(),
+        moved_to: None,
+        reasons: Vec::new(),
+        rules,
+    }
 }
 
 fn coverage(today: Option<Date>, period: &StandardPeriod, invoice_date: Option<Date>) -> Coverage {
@@ -58,6 +81,7 @@ mod tests {
             Coverage::Until { last_day } => format!("until {last_day}"),
             Coverage::AppearsExpired { last_day } => format!("appears expired {last_day}"),
             Coverage::Unknown { why } => why.clone(),
+            other => format!("{other:?}"),
         };
         assert!(short.contains(expected), "{today} {model} {invoice}: {short}");
         assert_eq!(

@@ -5,10 +5,12 @@
 //! that was asked. This crate refuses to refuse: it issues no return number, declares no warranty void and never says
 //! "expired" without "appears"; people decide, it computes and reminds. Read [`series`], [`entitlement()`], [`recommend()`].
 
+pub mod calendar;
 mod entitlement;
+mod holidays;
 mod recommend;
 pub mod series;
 
-pub use entitlement::entitlement;
+pub use entitlement::{entitlement, entitlement_of};
 pub use recommend::recommend;
 pub use series::standard_period;

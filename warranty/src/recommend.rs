@@ -149,7 +149,12 @@ fn purchase_channel(finding: &Finding, entitlement: &Entitlement) -> Step {
                 "The standard warranty appears expired: check dealer and plans (its last day was {last_day})."
             )
         }
-        (Coverage::Unknown { why }, _) => format!("{}.", sentence(why)),
+        (Coverage::Unknown { why } | Coverage::NotEligible { why }, _) => format!("{}.", sentence(why)),
+        (Coverage::Starts { first_day, last_day }, _) => {
+            format!("The standard warranty runs from {first_day} through {last_day}.")
+        }
+        (Coverage::Moved { serial }, _) => format!("The coverage moved to the replacement {serial} (A13)."),
+        (Coverage::NotBought, _) => "No standard warranty is recorded.".to_owned(),
     };
     let text = format!(
         "Ask for service of the {part} through the original purchase channel. {coverage} Repair or replacement, shipping paid by the customer, is the vendor's choice."
