@@ -9,6 +9,7 @@ pub mod calendar;
 mod entitlement;
 mod holidays;
 mod recommend;
+pub mod request;
 pub mod series;
 
 pub use entitlement::{entitlement, entitlement_of};
