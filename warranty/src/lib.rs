@@ -7,10 +7,14 @@
 
 pub mod calendar;
 mod entitlement;
+#[cfg(test)]
+mod fixture;
 mod holidays;
+mod page;
 mod recommend;
 pub mod request;
 pub mod series;
+pub mod sheets;
 
 pub use entitlement::{entitlement, entitlement_of};
 pub use recommend::recommend;
