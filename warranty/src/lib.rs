@@ -8,9 +8,12 @@
 pub mod calendar;
 mod entitlement;
 mod holidays;
+pub mod plans;
 mod recommend;
 pub mod series;
+pub mod transfer;
 
 pub use entitlement::{entitlement, entitlement_of};
+pub use plans::offers;
 pub use recommend::recommend;
 pub use series::standard_period;
