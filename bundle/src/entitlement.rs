@@ -287,3 +287,86 @@ pub struct Entitlement {
     /// Rule IDs that this rests on.
     pub rules: Vec<String>,
 }
+
+/// Whether a plan can still be bought for a unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offer {
+    /// It can, through this day, included.
+    Open {
+        /// Lengths in years that the terms sell for this series.
+        years: Vec<u8>,
+        /// Last day of the purchase window, `YYYY-MM-DD`.
+        last_day: String,
+        /// What must be bought with it.
+        with: Option<String>,
+    },
+    /// The terms do not sell it, or no longer.
+    Closed {
+        /// Why, with the rule.
+        why: String,
+    },
+    /// It cannot be told.
+    Unknown {
+        /// Why: what has to be asked.
+        why: String,
+    },
+}
+
+/// What can still be bought for a unit today.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offers {
+    /// Extended warranty (E1, E3, E4).
+    pub extended: Offer,
+    /// Advanced replacement (A1).
+    pub advanced_replacement: Offer,
+    /// On-site service (O1, O2, O4).
+    pub on_site: Offer,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_the_terms_tell_apart() {
+        let check = |country: &str, state: &str, expected: Place| {
+            let given = |text: &'static str| (text != "-").then_some(text);
+            let (country, state) = (country.to_owned(), state.to_owned());
+            let region = Region::new(given(country.leak()), given(state.leak()));
+            assert_eq!(region.place(), expected, "{region:?}");
+        };
+        check("US", "CA", Place::ContinentalUs);
+        check(" us ", "dc", Place::ContinentalUs);
+        check("US", "AK", Place::Alaska);
+        check("US", "HI", Place::Hawaii);
+        for state in ["-", "", "XX", "California"] {
+            check("US", state, Place::UsStateUnknown);
+        }
+        check("US", "PR", Place::UsTerritory);
+        check("US", "AP", Place::UsTerritory);
+        check("PR", "-", Place::UsTerritory);
+        check("CA", "-", Place::Canada);
+        check("CA", "ON", Place::Canada);
+        for country in ["DE", "MX", "GB", "FM", "AE"] {
+            check(country, "-", Place::Other);
+        }
+        for country in ["-", "", "USA", "U.", "Kanada"] {
+            check(country, "CA", Place::Unknown);
+        }
+        assert_eq!(CONTINENTAL.len(), 49, "48 states and the district");
+    }
+
+    #[test]
+    fn other_versions_still_read() {
+        let first = r#"{"model":"TS-451","standard_period":{"years":{"years":2,"series":"TS-x51","global_years":null}},
+            "standard":{"until":{"last_day":"2022-03-15"}},"rules":["L3","L4"]}"#;
+        let first: Entitlement = serde_json::from_str(first).expect("the first version reads");
+        assert_eq!((first.extended, first.on_site_left), (Coverage::default(), None));
+        let later = r#"{"plans":[{"plan":"gold_service","years":9,"bought":"2030-01-01"}],"colour":"red"}"#;
+        let later: Purchase = serde_json::from_str(later).expect("a later version reads");
+        assert_eq!(later.plans.expect("plans")[0].plan, Plan::Other);
+        let empty: Purchase = serde_json::from_str("{}").expect("an empty record reads");
+        assert_eq!((empty.plans, empty.original_purchaser), (None, Answer::Unknown));
+    }
+}

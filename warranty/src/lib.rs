@@ -11,11 +11,14 @@ mod entitlement;
 mod fixture;
 mod holidays;
 mod page;
+pub mod plans;
 mod recommend;
 pub mod request;
 pub mod series;
 pub mod sheets;
+pub mod transfer;
 
 pub use entitlement::{entitlement, entitlement_of};
+pub use plans::offers;
 pub use recommend::recommend;
 pub use series::standard_period;
