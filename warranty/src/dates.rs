@@ -3,6 +3,13 @@
 use crate::decision::{Deadline, Due};
 use crate::situation::Situation;
 
-pub(crate) fn advance(_said: &Situation) -> Vec<Deadline> { Vec::new() }
-pub(crate) fn extended(_said: &Situation) -> Vec<Deadline> { Vec::new() }
-pub(crate) fn on_site(_said: &Situation) -> Vec<Deadline> { let _ = Due::By; Vec::new() }
+pub(crate) fn advance(_said: &Situation) -> Vec<Deadline> {
+    Vec::new()
+}
+pub(crate) fn extended(_said: &Situation) -> Vec<Deadline> {
+    Vec::new()
+}
+pub(crate) fn on_site(_said: &Situation) -> Vec<Deadline> {
+    let _ = Due::By;
+    Vec::new()
+}

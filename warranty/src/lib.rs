@@ -6,19 +6,27 @@
 //! "expired" without "appears"; people decide, it computes and reminds. Read [`series`], [`entitlement()`], [`recommend()`].
 
 pub mod calendar;
+mod dates;
+pub mod decision;
 mod entitlement;
 #[cfg(test)]
 mod fixture;
+mod gates;
 mod holidays;
+mod lanes;
 mod page;
 pub mod plans;
 mod recommend;
 pub mod request;
 pub mod series;
 pub mod sheets;
+pub mod situation;
+mod text;
 pub mod transfer;
 
+pub use decision::{ServiceDecision, decide};
 pub use entitlement::{entitlement, entitlement_of};
 pub use plans::offers;
-pub use recommend::recommend;
+pub use recommend::{recommend, recommendation};
 pub use series::standard_period;
+pub use situation::Situation;

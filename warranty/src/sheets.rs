@@ -9,6 +9,7 @@ mod request;
 mod return_sheet;
 mod visit;
 
+pub(crate) use drive::model as drive_model;
 pub use drive::{DRIVE_HOLDS_SECRETS, DriveSheet};
 pub use loaner::LoanerNote;
 pub use request::page as request_page;

@@ -1,1 +1,493 @@
-//! Tests.
+//! Decisions as an engineer would read them: one part, one entitlement, what was said, and where every lane stands.
+
+use super::*;
+use crate::fixture::{diagnosis, finding, finding_at};
+use crate::request::{BackupAnswer, Dated, PrivateDataAnswer};
+use crate::situation::{EvidenceHeld, SiteReady};
+use Lane::{
+    AdvanceReplacement, Component as ComponentLane, DriveMaker, EnvironmentFirst, InternationalRma, OnSite,
+    OtherMaker, PaidRepair, PurchaseChannel, RepairRma, TestFirst,
+};
+use Verdict::{Confirmed, Suspected, Watch};
+use assay_bundle::diagnosis::{Component, Finding, SuspectKind};
+use assay_bundle::entitlement::Channel;
+
+fn until() -> Coverage {
+    Coverage::Until { last_day: "2030-01-01".to_owned() }
+}
+
+fn expired() -> Coverage {
+    Coverage::AppearsExpired { last_day: "2020-01-01".to_owned() }
+}
+
+/// What a ledger that knows everything says: standard warranty, then plans E, A and O.
+fn granted(standard: Coverage, plans: [Coverage; 3]) -> Entitlement {
+    let [extended, advanced_replacement, on_site] = plans;
+    let mut granted = crate::entitlement(None, Some("TS-453D"), None);
+    granted.on_site_left = matches!(on_site, Coverage::Until { .. }).then_some(3);
+    (granted.standard, granted.global) = (standard, Coverage::NotBought);
+    (granted.extended, granted.advanced_replacement, granted.on_site) =
+        (extended, advanced_replacement, on_site);
+    granted
+}
+
+fn none() -> Entitlement {
+    granted(until(), [Coverage::NotBought, Coverage::NotBought, Coverage::NotBought])
+}
+
+fn plan_e() -> Entitlement {
+    granted(expired(), [until(), Coverage::NotBought, Coverage::NotBought])
+}
+
+fn plan_a() -> Entitlement {
+    granted(until(), [Coverage::NotBought, until(), Coverage::NotBought])
+}
+
+fn plan_o() -> Entitlement {
+    granted(until(), [Coverage::NotBought, until(), until()])
+}
+
+fn device() -> Entitlement {
+    crate::entitlement(None, Some("TS-453D"), None)
+}
+
+fn board() -> Finding {
+    finding_at("BRD-001", Component::Mainboard, Confirmed, "the unit")
+}
+
+fn fan() -> Finding {
+    finding_at("FAN-001", Component::Fan, Confirmed, "fan 2")
+}
+
+fn decide_one(finding: Finding, granted: &Entitlement, said: &Situation) -> PartDecision {
+    let decision = decide(&diagnosis(vec![finding], &[]), granted, said);
+    assert_eq!(decision.no_service, None);
+    let [part] = <[PartDecision; 1]>::try_from(decision.parts).expect("one part");
+    part
+}
+
+/// The possible lanes in order.
+fn check(finding: Finding, granted: &Entitlement, said: &Situation, possible: &[Lane]) -> PartDecision {
+    let part = decide_one(finding, granted, said);
+    let got: Vec<Lane> = part.lanes.iter().filter(|l| l.is_possible()).map(|l| l.lane).collect();
+    assert_eq!(got, possible, "{part:#?}");
+    assert_eq!(part.best().map(|l| l.lane), possible.first().copied());
+    part
+}
+
+/// Why one lane stands where it stands.
+fn why(part: &PartDecision, lane: Lane, standing: Standing, says: &str) {
+    let option = part.lane(lane).expect("every lane is there");
+    assert_eq!(option.standing, standing, "{option:#?}");
+    assert!(option.why.contains(says), "{says:?} is not in {option:#?}");
+}
+
+/// The texts of the open gates of one lane.
+fn open(part: &PartDecision, lane: Lane) -> Vec<String> {
+    part.lane(lane).expect("every lane is there").open_gates().map(|gate| gate.text.clone()).collect()
+}
+
+fn said_everything() -> Situation {
+    Situation {
+        evidence: EvidenceHeld::FreshLive,
+        identified_by: Some("Ada".to_owned()),
+        rma_number: Some("RMA-1".to_owned()),
+        card_authorised: true,
+        address_confirmed_by_customer: true,
+        request_complete: true,
+        proof_of_purchase: true,
+        backup: Some(Dated { answer: BackupAnswer::BackedUp, day: "2026-11-20".to_owned() }),
+        private_data: Some(Dated {
+            answer: PrivateDataAnswer::RemovedOrLocked,
+            day: "2026-11-20".to_owned(),
+        }),
+        drives_removed: true,
+        certificate_handed_in: true,
+        documents_validated: Some("2026-11-20".to_owned()),
+        international_costs_accepted: true,
+        price_accepted: true,
+        remote_troubleshooting_failed: true,
+        visit_agreed_by: Some("Ada".to_owned()),
+        site: SiteReady { backup: true, address: true, parts: true, adult: true, space: true, network: true },
+        ..Situation::default()
+    }
+}
+
+#[test]
+fn l1_l7_the_standard_lane_is_the_purchase_channel() {
+    let part = check(board(), &none(), &Situation::default(), &[PurchaseChannel]);
+    why(
+        &part,
+        AdvanceReplacement,
+        Standing::NotOffered,
+        "not offered because no advanced replacement is recorded",
+    );
+    why(&part, RepairRma, Standing::NotOffered, "no extended warranty is recorded");
+    why(&part, InternationalRma, Standing::NotOffered, "not recorded as gone");
+    why(&part, PaidRepair, Standing::NotOffered, "runs through 2030-01-01");
+    let lane = part.best().expect("one");
+    assert_eq!(lane.rules, ["L1", "L7", "L8", "L9"]);
+    assert!(lane.gates.iter().all(|gate| !gate.text.contains("RMA number")), "no vendor number");
+    // A fan too, when no plan covers it (A6 belongs to plan A).
+    check(fan(), &none(), &Situation::default(), &[PurchaseChannel]);
+}
+
+#[test]
+fn l7_international_rma_only_when_the_channel_is_gone() {
+    let gone = Situation { channel: Channel::Gone, ..Situation::default() };
+    let part = check(board(), &none(), &gone, &[InternationalRma]);
+    why(&part, PurchaseChannel, Standing::NotOffered, "recorded as gone");
+    let open = open(&part, InternationalRma);
+    assert!(
+        open.iter().any(|text| text.contains("USD 50") && text.contains("freight both ways")),
+        "{open:?}"
+    );
+    assert!(open.iter().any(|text| text.contains("RMA number")));
+    let there = Situation { channel: Channel::Open, ..Situation::default() };
+    why(
+        &check(board(), &none(), &there, &[PurchaseChannel]),
+        InternationalRma,
+        Standing::NotOffered,
+        "is there (L7)",
+    );
+}
+
+#[test]
+fn l6_global_coverage_opens_the_nearest_retailer() {
+    let global = Entitlement { global: until(), ..none() };
+    let gone = Situation { channel: Channel::Gone, ..Situation::default() };
+    let part = check(board(), &global, &gone, &[PurchaseChannel, InternationalRma]);
+    assert!(part.best().expect("one").text.contains("nearest retailer"));
+}
+
+#[test]
+fn a6_only_the_component_ships() {
+    let said = Situation::default();
+    let part = check(fan(), &plan_a(), &said, &[ComponentLane, PurchaseChannel]);
+    why(&part, AdvanceReplacement, Standing::NotOffered, "only a component failed, so only that ships (A6)");
+    assert!(part.best().expect("one").text.contains("Only the fan (fan 2) ships"));
+    let psu = finding_at("PSU-001", Component::Psu, Confirmed, "power unit 2");
+    let part = check(psu, &plan_e(), &said, &[ComponentLane, RepairRma, PurchaseChannel, PaidRepair]);
+    let open = open(&part, ComponentLane);
+    assert!(open.iter().any(|text| text.contains("vendor's option (L1)")), "{open:?}");
+    // A mainboard is no component that ships.
+    let part = check(board(), &plan_a(), &said, &[AdvanceReplacement, PurchaseChannel]);
+    why(&part, ComponentLane, Standing::NotOffered, "does not ship by itself");
+}
+
+#[test]
+fn a2_three_conditions_before_anything_ships() {
+    let three: [fn(&mut Situation); 4] = [
+        |s| s.identified_by = None,
+        |s| s.rma_number = None,
+        |s| s.card_authorised = false,
+        |s| s.address_confirmed_by_customer = false,
+    ];
+    let words = [
+        "identified it as defective",
+        "an RMA number",
+        "card authorisation form",
+        "has confirmed the delivery",
+    ];
+    for (forget, word) in three.into_iter().zip(words) {
+        let mut said = said_everything();
+        forget(&mut said);
+        for (finding, lane) in [(board(), AdvanceReplacement), (fan(), ComponentLane)] {
+            let open = open(&decide_one(finding, &plan_a(), &said), lane);
+            assert_eq!(open.len(), 1, "{open:?}");
+            assert!(open[0].contains(word), "{open:?}");
+        }
+    }
+    let part = decide_one(board(), &plan_a(), &said_everything());
+    assert_eq!(open(&part, AdvanceReplacement), [""; 0]);
+    let lane = part.lane(AdvanceReplacement).expect("there");
+    let address = lane.gates.iter().find(|gate| gate.text.contains("delivery address")).expect("there");
+    assert_eq!(address.closed_by, Who::Customer, "only the customer confirms the address");
+}
+
+#[test]
+fn a4_a5_a15_a16_a17_what_an_advance_replacement_is() {
+    let part = decide_one(board(), &plan_a(), &Situation::default());
+    let lane = part.lane(AdvanceReplacement).expect("there");
+    for say in [
+        "identical unit, or a better one",
+        "new or reconditioned",
+        "3-day express (A4)",
+        "cables, rail kits",
+        "prepaid",
+        "label only (A15)",
+        "A16, A17",
+    ] {
+        assert!(lane.text.contains(say), "{say:?}: {}", lane.text);
+    }
+}
+
+#[test]
+fn a7_a8_the_request_is_a_gate_of_the_system() {
+    let said = Situation { request_complete: false, ..said_everything() };
+    let part = decide_one(board(), &plan_a(), &said);
+    let gates: Vec<&Gate> = part.lane(AdvanceReplacement).expect("there").open_gates().collect();
+    assert_eq!(gates.len(), 1);
+    assert!(gates[0].text.contains("no P.O. box (A7, A8)") && gates[0].closed_by == Who::System);
+}
+
+#[test]
+fn a16_e9_backed_up_and_drives_removed_before_a_return() {
+    let accepted = Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: "2026-11-20".to_owned() };
+    for change in [
+        (|s: &mut Situation, _: &Dated<BackupAnswer>| s.drives_removed = false)
+            as fn(&mut Situation, &Dated<BackupAnswer>),
+        |s, accepted| s.backup = Some(accepted.clone()),
+    ] {
+        let mut said = said_everything();
+        change(&mut said, &accepted);
+        for (granted, lane, rule) in [(plan_a(), AdvanceReplacement, "A16"), (plan_e(), RepairRma, "E9")] {
+            let part = decide_one(board(), &granted, &said);
+            let gates: Vec<&Gate> = part.lane(lane).expect("there").open_gates().collect();
+            assert_eq!(gates.len(), 1, "{gates:?}");
+            assert_eq!((gates[0].rule.as_str(), gates[0].holds_up), (rule, HoldsUp::Return));
+        }
+    }
+    // O9 alone applies to a visit.
+    let visit = decide_one(board(), &plan_o(), &Situation { drives_removed: false, ..said_everything() });
+    assert_eq!(open(&visit, OnSite), [""; 0]);
+}
+
+#[test]
+fn e6_no_return_without_a_number() {
+    let said = Situation { rma_number: None, ..said_everything() };
+    let open = open(&decide_one(board(), &plan_e(), &said), RepairRma);
+    assert_eq!(open, ["an RMA number, issued by a support engineer; no return without one (E6)"]);
+}
+
+#[test]
+fn e4_a_copy_of_the_certificate() {
+    let said = Situation { certificate_handed_in: false, ..said_everything() };
+    let open = open(&decide_one(board(), &plan_e(), &said), RepairRma);
+    assert!(open.len() == 1 && open[0].contains("certificate"), "{open:?}");
+}
+
+#[test]
+fn e7_the_contradiction_is_shown() {
+    let part = decide_one(board(), &plan_e(), &Situation::default());
+    let lane = part.lane(RepairRma).expect("there");
+    assert!(lane.text.contains("customer pays the way there, the vendor the way back (E7)"));
+    assert_eq!(lane.conflicts.len(), 1);
+    assert!(lane.conflicts[0].rule == "E7" && lane.conflicts[0].text.contains("also that handling"));
+}
+
+#[test]
+fn l2_a_drive_goes_to_its_own_maker_whatever_the_plan() {
+    for granted in [none(), plan_e(), plan_a(), plan_o(), device()] {
+        let drive = finding("DRV-001", Component::Drive, Confirmed);
+        let part = check(drive, &granted, &said_everything(), &[DriveMaker]);
+        assert!(part.best().expect("one").text.contains("keep-your-drive"));
+        assert_eq!(open(&part, DriveMaker), ["not safe to remove now: md1 has no redundancy left"]);
+    }
+}
+
+#[test]
+fn l2_a_ups_goes_to_its_own_maker() {
+    let ups = finding_at("UPS-001", Component::Ups, Confirmed, "the UPS");
+    let part = check(ups, &plan_o(), &said_everything(), &[OtherMaker]);
+    why(&part, PurchaseChannel, Standing::NotOffered, "another maker's product (L2)");
+    assert!(part.best().expect("one").text.contains("compatibility with it is not covered"));
+}
+
+#[test]
+fn l5_o10_surroundings_and_software_come_first() {
+    for component in [
+        Component::Cooling,
+        Component::Environment,
+        Component::PowerInput,
+        Component::Software,
+        Component::Link,
+    ] {
+        for verdict in [Watch, Suspected, Confirmed] {
+            let part = check(
+                finding("X-001", component, verdict),
+                &plan_o(),
+                &said_everything(),
+                &[EnvironmentFirst],
+            );
+            why(&part, EnvironmentFirst, Standing::Possible, "no reason to void a warranty");
+        }
+    }
+    // A power unit whose likeliest cause is its outlet.
+    let mut psu = finding("PSU-001", Component::Psu, Confirmed);
+    psu.suspects[0].kind = SuspectKind::Environment;
+    check(psu, &plan_a(), &said_everything(), &[EnvironmentFirst]);
+}
+
+#[test]
+fn l10_paid_repair_when_it_appears_expired() {
+    let nothing = granted(expired(), [Coverage::NotBought, Coverage::NotBought, Coverage::NotBought]);
+    let part = check(board(), &nothing, &Situation::default(), &[PurchaseChannel, PaidRepair]);
+    why(&part, PaidRepair, Standing::Possible, "appears expired, its last day was 2020-01-01");
+    assert!(open(&part, PaidRepair).iter().any(|text| text.contains("quoted price (L10)")));
+    // Ranked last beside a plan.
+    check(board(), &plan_e(), &Situation::default(), &[RepairRma, PurchaseChannel, PaidRepair]);
+}
+
+#[test]
+fn l8_l9_before_any_service() {
+    for (granted, lane) in
+        [(none(), PurchaseChannel), (plan_a(), AdvanceReplacement), (plan_e(), RepairRma), (plan_o(), OnSite)]
+    {
+        let mut said = said_everything();
+        (said.proof_of_purchase, said.private_data) = (false, None);
+        let open = open(&decide_one(board(), &granted, &said), lane);
+        assert_eq!(open.len(), 2, "{open:?}");
+        assert!(open[0].contains("(L8)") && open[1].contains("(L9)"), "{open:?}");
+    }
+    // An undated answer is none; an accepted risk is one.
+    let mut said = said_everything();
+    said.backup = Some(Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: "2026-11-20".to_owned() });
+    assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel), [""; 0]);
+    said.backup = Some(Dated { answer: BackupAnswer::BackedUp, day: String::new() });
+    assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel).len(), 1);
+}
+
+#[test]
+fn l12_what_is_not_confirmed_ships_nothing() {
+    for verdict in [Suspected, Watch] {
+        for component in
+            [Component::Fan, Component::Mainboard, Component::Drive, Component::Ups, Component::RtcBattery]
+        {
+            let part =
+                check(finding("X-001", component, verdict), &plan_o(), &said_everything(), &[TestFirst]);
+            assert_eq!(part.best().expect("one").text, "run the self-test");
+        }
+    }
+    // The state of the storage, confirmed or not.
+    check(finding("MD-001", Component::StorageState, Confirmed), &plan_o(), &said_everything(), &[TestFirst]);
+}
+
+#[test]
+fn l12_nothing_found_is_no_service() {
+    let check = |unknowns: &[(&str, &str, bool)], says: &str| {
+        let decision = decide(&diagnosis(vec![], unknowns), &plan_o(), &said_everything());
+        assert!(decision.parts.is_empty() && decision.look_up.is_empty());
+        assert!(decision.no_service.as_deref().is_some_and(|text| text.contains(says)), "{decision:?}");
+    };
+    check(&[], "no service is proposed");
+    check(&[], "no fault found");
+    check(&[("fan 2", "nothing answered", false)], "no service is proposed");
+    check(&[("fan 2", "nothing answered", true)], "read again first");
+}
+
+#[test]
+fn l12_evidence_of_this_case_before_anything_ships() {
+    let said = Situation { evidence: EvidenceHeld::Nothing, ..said_everything() };
+    for (granted, lane) in [(plan_a(), AdvanceReplacement), (plan_e(), RepairRma), (plan_o(), OnSite)] {
+        let open = open(&decide_one(board(), &granted, &said), lane);
+        assert!(open.len() == 1 && open[0].contains("evidence of this case"), "{open:?}");
+    }
+}
+
+#[test]
+fn o5_o9_before_a_visit() {
+    let part = check(board(), &plan_o(), &said_everything(), &[OnSite, AdvanceReplacement, PurchaseChannel]);
+    assert_eq!(open(&part, OnSite), [""; 0]);
+    let said = Situation { remote_troubleshooting_failed: false, visit_agreed_by: None, ..said_everything() };
+    let texts = open(&decide_one(board(), &plan_o(), &said), OnSite);
+    assert!(
+        texts.len() == 2
+            && texts[0].contains("cannot be solved remotely")
+            && texts[1].contains("an engineer agrees")
+    );
+    let said = Situation { site: SiteReady::default(), ..said_everything() };
+    assert_eq!(open(&decide_one(board(), &plan_o(), &said), OnSite).len(), 6);
+}
+
+#[test]
+fn o3_used_up_visits_are_no_refusal() {
+    let granted = Entitlement { on_site_left: Some(0), ..plan_o() };
+    let part = check(board(), &granted, &said_everything(), &[AdvanceReplacement, PurchaseChannel]);
+    why(&part, OnSite, Standing::NotOffered, "an engineer decides");
+}
+
+#[test]
+fn o7_o10_o11_o12_o13_o15_what_a_visit_is() {
+    let part = decide_one(board(), &plan_o(), &said_everything());
+    let text = &part.lane(OnSite).expect("there").text;
+    for say in [
+        "next business day and the customer fits it (O7)",
+        "not part of a visit (O10)",
+        "acceptance form ends it (O11)",
+        "counts as completed (O12)",
+        "nobody is told one (O13)",
+        "uses none (O15)",
+        "3 of 4 visits are left",
+    ] {
+        assert!(text.contains(say), "{say:?}: {text}");
+    }
+}
+
+#[test]
+fn on_the_device_the_portal_has_to_look_up_and_no_date_is_named() {
+    let decision = decide(&diagnosis(vec![board()], &[]), &device(), &Situation::default());
+    let part = &decision.parts[0];
+    assert_eq!(part.best().map(|l| l.lane), Some(PurchaseChannel));
+    for lane in [RepairRma, AdvanceReplacement, OnSite, PaidRepair] {
+        why(part, lane, Standing::LookUp, "coverage unknown");
+    }
+    for word in [
+        "standard warranty",
+        "extended warranty",
+        "advanced replacement",
+        "on-site service",
+        "purchase channel",
+    ] {
+        assert!(decision.look_up.iter().any(|line| line.starts_with(word)), "{word}: {:?}", decision.look_up);
+    }
+    assert!(part.lanes.iter().all(|lane| lane.deadlines.is_empty()), "no date on the device");
+}
+
+#[test]
+fn a13_the_old_serial_has_no_coverage() {
+    let moved = || Coverage::Moved { serial: "Q2".to_owned() };
+    let part = decide_one(board(), &granted(moved(), [moved(), moved(), moved()]), &Situation::default());
+    for lane in [PurchaseChannel, RepairRma, AdvanceReplacement, OnSite] {
+        why(&part, lane, Standing::NotOffered, "moved to the replacement Q2 (A13)");
+    }
+}
+
+#[test]
+fn e2_a_plan_that_has_not_begun_says_when_it_does() {
+    let starts =
+        || Coverage::Starts { first_day: "2031-01-01".to_owned(), last_day: "2033-01-01".to_owned() };
+    let part = decide_one(
+        board(),
+        &granted(until(), [starts(), Coverage::NotBought, Coverage::NotBought]),
+        &Situation::default(),
+    );
+    why(&part, RepairRma, Standing::NotOffered, "begins on 2031-01-01");
+}
+
+#[test]
+fn an_enclosure_has_a_record_of_its_own() {
+    let shelf = finding_at("ENC-001", Component::Enclosure, Confirmed, "enclosure 32");
+    let decision = decide(&diagnosis(vec![shelf], &[]), &plan_o(), &said_everything());
+    let part = &decision.parts[0];
+    why(part, AdvanceReplacement, Standing::LookUp, "a serial number and a purchase of its own");
+    assert!(part.best().is_some_and(|lane| lane.text.contains("under its own serial number")));
+    assert!(decision.look_up.iter().any(|line| line.starts_with("enclosure: warranty and plans of its own")));
+}
+
+#[test]
+fn a_clock_battery_replaces_no_unit() {
+    let battery = finding_at("RTC-001", Component::RtcBattery, Confirmed, "the mainboard");
+    let part = check(battery, &plan_a(), &said_everything(), &[PurchaseChannel]);
+    why(&part, AdvanceReplacement, Standing::NotOffered, "replaces no unit");
+}
+
+#[test]
+fn json_reads_back() {
+    let decision = decide(&diagnosis(vec![board(), fan()], &[]), &plan_o(), &said_everything());
+    let json = serde_json::to_string(&decision).expect("plain data");
+    assert_eq!(serde_json::from_str::<ServiceDecision>(&json).expect("own output"), decision);
+    assert_eq!(serde_json::from_str::<Lane>(r#""teleport""#).expect("a later word"), Lane::Other);
+    let said = serde_json::to_string(&said_everything()).expect("plain data");
+    assert_eq!(serde_json::from_str::<Situation>(&said).expect("own output"), said_everything());
+}
