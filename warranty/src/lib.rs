@@ -6,12 +6,14 @@
 //! "expired" without "appears"; people decide, it computes and reminds. Read [`series`], [`entitlement()`], [`recommend()`].
 
 pub mod calendar;
+pub mod deadlines;
 mod entitlement;
 mod holidays;
 pub mod plans;
 mod recommend;
 pub mod series;
 pub mod transfer;
+pub mod zones;
 
 pub use entitlement::{entitlement, entitlement_of};
 pub use plans::offers;
