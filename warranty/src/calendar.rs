@@ -100,3 +100,6 @@ fn is_holiday(table: &[(i16, &[u16])], day: Date) -> Result<bool, BeyondTable> {
     let key = u16::from(day.month().unsigned_abs()) * 100 + u16::from(day.day().unsigned_abs());
     Ok(days.contains(&key))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -8,6 +8,7 @@
 pub mod calendar;
 mod dates;
 pub mod decision;
+pub mod deadlines;
 mod entitlement;
 #[cfg(test)]
 mod fixture;
@@ -23,6 +24,7 @@ pub mod sheets;
 pub mod situation;
 mod text;
 pub mod transfer;
+pub mod zones;
 
 pub use decision::{ServiceDecision, decide};
 pub use entitlement::{entitlement, entitlement_of};
