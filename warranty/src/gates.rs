@@ -114,7 +114,7 @@ pub(crate) fn extended(said: &Situation) -> Vec<Gate> {
             "the RMA documents are validated (E6)",
             Who::Engineer,
             HoldsUp::Return,
-            is_said(said.documents_validated.as_ref()),
+            is_said(said.documents_validated_at.as_ref()),
         ),
         rma_number(said, "E6", HoldsUp::Return),
     ]

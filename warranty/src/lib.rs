@@ -7,8 +7,8 @@
 
 pub mod calendar;
 mod dates;
-pub mod decision;
 pub mod deadlines;
+pub mod decision;
 mod entitlement;
 #[cfg(test)]
 mod fixture;

@@ -75,8 +75,8 @@ pub struct Situation {
     pub drives_removed: bool,
     /// A copy of the plan's certificate was handed in (E4).
     pub certificate_handed_in: bool,
-    /// Day on which the RMA documents were validated (E6), `YYYY-MM-DD`.
-    pub documents_validated: Option<String>,
+    /// When the RMA documents were validated (E6), an instant such as `2026-11-23T21:59:59Z`.
+    pub documents_validated_at: Option<String>,
     /// Day on which the unit arrived for repair (E6), `YYYY-MM-DD`.
     pub received_for_repair: Option<String>,
     /// Whether the purchase channel still exists (L7).
@@ -93,7 +93,9 @@ pub struct Situation {
     pub site: SiteReady,
     /// Where the unit is; the customer's holidays follow from it.
     pub region: Region,
-    /// When the shipping order was received (A3), an instant such as `2026-11-23T21:59:59Z`.
+    /// Time zone of the site, by its name in the IANA database; needed where a state has several (O6).
+    pub site_zone: Option<String>,
+    /// When the shipping order was received (A3), an instant.
     pub order_received_at: Option<String>,
     /// Day on which the replacement arrived at the customer's site (A9), `YYYY-MM-DD`.
     pub replacement_received: Option<String>,

@@ -103,7 +103,7 @@ fn said_everything() -> Situation {
         }),
         drives_removed: true,
         certificate_handed_in: true,
-        documents_validated: Some("2026-11-20".to_owned()),
+        documents_validated_at: Some("2026-11-20T18:00:00Z".to_owned()),
         international_costs_accepted: true,
         price_accepted: true,
         remote_troubleshooting_failed: true,
@@ -442,6 +442,20 @@ fn on_the_device_the_portal_has_to_look_up_and_no_date_is_named() {
         assert!(decision.look_up.iter().any(|line| line.starts_with(word)), "{word}: {:?}", decision.look_up);
     }
     assert!(part.lanes.iter().all(|lane| lane.deadlines.is_empty()), "no date on the device");
+}
+
+#[test]
+fn a3_a9_a10_an_offered_lane_shows_its_dates() {
+    let said = Situation { order_received_at: Some("2026-11-25T22:00:00Z".to_owned()), ..said_everything() };
+    let part = decide_one(board(), &plan_a(), &said);
+    let lane = part.lane(AdvanceReplacement).expect("there");
+    let rules: Vec<&str> = lane.deadlines.iter().map(|d| d.rule.as_str()).collect();
+    assert_eq!(rules, ["A3", "A3", "A9", "A11"]);
+    assert_eq!(lane.deadlines[0].due, Due::By("2026-11-27".to_owned()));
+    assert!(lane.deadlines[2].what.contains("a person may charge USD 100 per calendar day"));
+    assert!(
+        matches!(&lane.deadlines[2].due, Due::CannotTell(why) if why.contains("country is not recorded"))
+    );
 }
 
 #[test]

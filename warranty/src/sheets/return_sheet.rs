@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::or_by_hand;
+use crate::decision::Due;
 use crate::page::Page;
 
 /// Whose label goes on the parcel, and so who pays the way.
@@ -32,8 +33,8 @@ pub struct ReturnSheet {
     pub replacement_serial: Option<String>,
     /// What has to be in the parcel: the unit or part, and every component and accessory that came with it (A11).
     pub contents: Vec<String>,
-    /// Last day of the pick-up (A9), `YYYY-MM-DD`, or why it cannot be told.
-    pub pick_up_by: Result<String, String>,
+    /// The pick-up (A9), as the decision counts it.
+    pub pick_up: Due,
     /// Whose label.
     pub label: Label,
 }
@@ -48,9 +49,10 @@ impl ReturnSheet {
                 "Do not ship: no RMA number is issued yet. A parcel without one is not accepted (E6).",
             );
         }
-        let by = match &self.pick_up_by {
-            Ok(day) => format!("{day} (5 business days from the receipt of the replacement, A9)"),
-            Err(why) => format!("cannot be told: {why}; ask support"),
+        let by = match &self.pick_up {
+            Due::By(day) => format!("{day} (5 business days from the receipt of the replacement, A9)"),
+            Due::StartsWith(what) => format!("within 5 business days from {what} (A9)"),
+            Due::CannotTell(why) => format!("cannot be told: {why}; ask support"),
         };
         let mut rows = vec![
             ("RMA number", number.unwrap_or("not issued yet")),
@@ -121,7 +123,7 @@ mod tests {
             serial: Some("Q1<2".to_owned()),
             replacement_serial: Some("Q2".to_owned()),
             contents: vec!["the unit".to_owned(), "power adaptor".to_owned()],
-            pick_up_by: Ok("2026-12-01".to_owned()),
+            pick_up: Due::By("2026-12-01".to_owned()),
             label: Label::Vendors,
         }
     }
@@ -157,7 +159,7 @@ mod tests {
     fn a17_what_is_not_known_is_written_by_hand() {
         let unknown = ReturnSheet {
             serial: None,
-            pick_up_by: Err("2031-01-02 is outside the holiday tables".to_owned()),
+            pick_up: Due::CannotTell("2031-01-02 is outside the holiday tables".to_owned()),
             ..sheet()
         };
         check_page(&unknown.page(), &["write it from the label", "cannot be told: 2031-01-02 is outside"]);
