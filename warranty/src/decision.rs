@@ -323,4 +323,6 @@ fn unknown_record() -> Entitlement {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

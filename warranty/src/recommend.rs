@@ -122,7 +122,10 @@ fn read_again(diagnosis: &Diagnosis) -> Vec<Step> {
 mod tests {
     use super::*;
     use crate::fixture::{diagnosis, finding};
-    use Action::{Backup, DriveMaker, Environment, Nothing, PaidRepair, PurchaseChannel, ReadAgain, Test};
+    use Action::{
+        AdvanceReplacement, Backup, Component as ComponentOnly, DriveMaker, Environment, InternationalRma,
+        Nothing, OnSite, OtherMaker, PaidRepair, PurchaseChannel, ReadAgain, RepairRma, Test,
+    };
     use assay_bundle::diagnosis::Verdict;
     use jiff::civil::date;
 
@@ -241,5 +244,76 @@ mod tests {
             "not pasted): paste the outputs",
         ];
         check(&diagnosis(vec![], &unknowns), &covered(), &[ReadAgain, ReadAgain, ReadAgain], &says);
+    }
+
+    /// The actions of a decision for a unit with these plans, and the gates that its last step names.
+    fn check_plans(
+        component: Component,
+        plans: [bool; 3],
+        said: &Situation,
+        actions: &[Action],
+    ) -> Vec<String> {
+        use assay_bundle::entitlement::Coverage;
+        let mut granted = expired();
+        let coverage = |bought| match bought {
+            true => Coverage::Until { last_day: "2030-01-01".to_owned() },
+            false => Coverage::NotBought,
+        };
+        granted.extended = coverage(plans[0]);
+        granted.advanced_replacement = coverage(plans[1]);
+        granted.on_site = coverage(plans[2]);
+        let diagnosis = diagnosis(vec![finding("X-001", component, Verdict::Confirmed)], &[]);
+        let got = recommendation(&diagnosis, &decide(&diagnosis, &granted, said));
+        assert_eq!(got.steps.iter().map(|s| s.action).collect::<Vec<_>>(), actions, "{got:#?}");
+        got.steps.last().map(|step| step.blocked_by.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_best_lane_of_each_plan_becomes_the_step() {
+        let said = Situation::default();
+        let nothing = [false; 3];
+        check_plans(Component::Mainboard, nothing, &said, &[PurchaseChannel, PaidRepair]);
+        check_plans(Component::Mainboard, [true, false, false], &said, &[RepairRma]);
+        check_plans(Component::Mainboard, [true, true, false], &said, &[AdvanceReplacement]);
+        check_plans(Component::Mainboard, [true, true, true], &said, &[OnSite]);
+        check_plans(Component::Fan, [true, false, false], &said, &[ComponentOnly]);
+        check_plans(Component::Fan, [false, true, true], &said, &[ComponentOnly]);
+        check_plans(Component::Ups, [true, true, true], &said, &[OtherMaker]);
+        check_plans(Component::Drive, [true, true, true], &said, &[Backup, DriveMaker]);
+        let gone = Situation { channel: assay_bundle::entitlement::Channel::Gone, ..Situation::default() };
+        check_plans(Component::Mainboard, nothing, &gone, &[InternationalRma, PaidRepair]);
+    }
+
+    #[test]
+    fn a_step_names_the_open_gates_only() {
+        let mut said = Situation::default();
+        let plans = [false, true, false];
+        let before = check_plans(Component::Mainboard, plans, &said, &[AdvanceReplacement]);
+        said.card_authorised = true;
+        let after = check_plans(Component::Mainboard, plans, &said, &[AdvanceReplacement]);
+        let gone: Vec<&String> = before.iter().filter(|gate| !after.contains(gate)).collect();
+        assert_eq!(gone, ["the card authorisation form is on file (A2)"]);
+    }
+
+    #[test]
+    fn several_findings_about_one_part_are_one_step() {
+        let fan = |code, verdict| finding(code, Component::Fan, verdict);
+        let findings = vec![fan("FAN-001", Verdict::Confirmed), fan("FAN-002", Verdict::Suspected)];
+        check(&diagnosis(findings, &[]), &covered(), &[PurchaseChannel], &["fan (bay 3)"]);
+        let findings = vec![fan("FAN-001", Verdict::Suspected), fan("FAN-002", Verdict::Watch)];
+        check(&diagnosis(findings, &[]), &covered(), &[Test], &["run the self-test"]);
+        let both = vec![
+            finding("DRV-001", Component::Drive, Verdict::Confirmed),
+            finding("DRV-002", Component::Drive, Verdict::Confirmed),
+        ];
+        check(
+            &diagnosis(both, &[]),
+            &covered(),
+            &[Backup, DriveMaker],
+            &["evidence of DRV-001 and DRV-002;"],
+        );
+        // An array that lost a member ships nothing, confirmed or not.
+        let array = finding("MD-001", Component::StorageState, Verdict::Confirmed);
+        check(&diagnosis(vec![array], &[]), &covered(), &[Backup, Test], &["\"L12\""]);
     }
 }
