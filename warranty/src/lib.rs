@@ -6,6 +6,9 @@
 //! "expired" without "appears"; people decide, it computes and reminds. Read [`series`], [`entitlement()`], [`recommend()`].
 
 pub mod calendar;
+pub mod checklist;
+#[cfg(test)]
+mod coverage;
 mod dates;
 pub mod deadlines;
 pub mod decision;
