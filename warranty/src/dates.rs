@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a3_a9_a11_dates_of_an_advance_replacement() {
+    fn a3_dates_of_an_advance_replacement() {
         let missing = || starts("the notification that something is missing");
         let ordered = || starts("the receipt of the complete shipping order");
         let came = || starts("the receipt of the replacement at the customer's site");
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn o6_o8_dates_of_a_visit() {
+    fn o6_dates_of_a_visit() {
         let dated = said(|s| {
             s.fault_logged_at = Some("2026-11-23T21:00:00Z".to_owned());
             s.visit_confirmed_at = Some("2026-11-23T21:00:00Z".to_owned());

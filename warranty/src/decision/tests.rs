@@ -114,7 +114,7 @@ fn said_everything() -> Situation {
 }
 
 #[test]
-fn l1_l7_the_standard_lane_is_the_purchase_channel() {
+fn l7_the_standard_lane_is_the_purchase_channel() {
     let part = check(board(), &none(), &Situation::default(), &[PurchaseChannel]);
     why(
         &part,
@@ -130,6 +130,12 @@ fn l1_l7_the_standard_lane_is_the_purchase_channel() {
     assert!(lane.gates.iter().all(|gate| !gate.text.contains("RMA number")), "no vendor number");
     // A fan too, when no plan covers it (A6 belongs to plan A).
     check(fan(), &none(), &Situation::default(), &[PurchaseChannel]);
+}
+
+#[test]
+fn l1_repair_or_replacement_at_the_vendors_option_shipping_excepted() {
+    let words = ["Repair or replacement, shipping paid by the customer, is the vendor's choice."];
+    says(board(), &none(), PurchaseChannel, &words);
 }
 
 #[test]
@@ -205,25 +211,63 @@ fn a2_three_conditions_before_anything_ships() {
     assert_eq!(address.closed_by, Who::Customer, "only the customer confirms the address");
 }
 
-#[test]
-fn a4_a5_a15_a16_a17_what_an_advance_replacement_is() {
-    let part = decide_one(board(), &plan_a(), &Situation::default());
-    let lane = part.lane(AdvanceReplacement).expect("there");
-    for say in [
-        "identical unit, or a better one",
-        "new or reconditioned",
-        "3-day express (A4)",
-        "cables, rail kits",
-        "prepaid",
-        "label only (A15)",
-        "A16, A17",
-    ] {
-        assert!(lane.text.contains(say), "{say:?}: {}", lane.text);
+/// What the text of an offered lane says.
+fn says(finding: Finding, granted: &Entitlement, lane: Lane, words: &[&str]) {
+    let part = decide_one(finding, granted, &Situation::default());
+    let option = part.lane(lane).expect("every lane is there");
+    assert!(option.is_possible(), "{option:#?}");
+    for word in words {
+        assert!(option.text.contains(word), "{word:?} is not in {}", option.text);
     }
 }
 
 #[test]
-fn a7_a8_the_request_is_a_gate_of_the_system() {
+fn a4_identical_or_better_new_or_reconditioned_by_express() {
+    let words = ["identical unit, or a better one", "new or reconditioned", "3-day express (A4)"];
+    says(board(), &plan_a(), AdvanceReplacement, &words);
+}
+
+#[test]
+fn a5_cables_and_accessories_are_normally_not_included() {
+    says(
+        board(),
+        &plan_a(),
+        AdvanceReplacement,
+        &["cables, rail kits and accessories are normally not included (A5)"],
+    );
+    // A cable is put right first, whatever the plan.
+    let cable = finding_at("NET-001", Component::Link, Confirmed, "port 1");
+    check(cable, &plan_a(), &said_everything(), &[EnvironmentFirst]);
+}
+
+#[test]
+fn a11_everything_goes_back() {
+    says(board(), &plan_a(), AdvanceReplacement, &["all components and accessories (A11)"]);
+    says(fan(), &plan_a(), ComponentLane, &["everything that came with it"]);
+}
+
+#[test]
+fn a15_prepaid_with_the_vendors_label_only() {
+    says(
+        board(),
+        &plan_a(),
+        AdvanceReplacement,
+        &["Both ways are prepaid, with the vendor's label only (A15)"],
+    );
+}
+
+#[test]
+fn a17_back_in_the_replacements_packaging() {
+    says(
+        board(),
+        &plan_a(),
+        AdvanceReplacement,
+        &["in the replacement's packaging", "old labels removed (A16, A17)"],
+    );
+}
+
+#[test]
+fn a7_the_complete_request_is_a_gate_of_the_system() {
     let said = Situation { request_complete: false, ..said_everything() };
     let part = decide_one(board(), &plan_a(), &said);
     let gates: Vec<&Gate> = part.lane(AdvanceReplacement).expect("there").open_gates().collect();
@@ -231,23 +275,28 @@ fn a7_a8_the_request_is_a_gate_of_the_system() {
     assert!(gates[0].text.contains("no P.O. box (A7, A8)") && gates[0].closed_by == Who::System);
 }
 
-#[test]
-fn a16_e9_backed_up_and_drives_removed_before_a_return() {
+/// What is missing when the drives are in, or when the risk of no backup was only accepted.
+fn check_before_return(granted: &Entitlement, lane: Lane, rule: &str) {
     let accepted = Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: "2026-11-20".to_owned() };
-    for change in [
-        (|s: &mut Situation, _: &Dated<BackupAnswer>| s.drives_removed = false)
-            as fn(&mut Situation, &Dated<BackupAnswer>),
-        |s, accepted| s.backup = Some(accepted.clone()),
+    for said in [
+        Situation { drives_removed: false, ..said_everything() },
+        Situation { backup: Some(accepted), ..said_everything() },
     ] {
-        let mut said = said_everything();
-        change(&mut said, &accepted);
-        for (granted, lane, rule) in [(plan_a(), AdvanceReplacement, "A16"), (plan_e(), RepairRma, "E9")] {
-            let part = decide_one(board(), &granted, &said);
-            let gates: Vec<&Gate> = part.lane(lane).expect("there").open_gates().collect();
-            assert_eq!(gates.len(), 1, "{gates:?}");
-            assert_eq!((gates[0].rule.as_str(), gates[0].holds_up), (rule, HoldsUp::Return));
-        }
+        let part = decide_one(board(), granted, &said);
+        let gates: Vec<&Gate> = part.lane(lane).expect("there").open_gates().collect();
+        assert_eq!(gates.len(), 1, "{gates:?}");
+        assert_eq!((gates[0].rule.as_str(), gates[0].holds_up), (rule, HoldsUp::Return));
     }
+}
+
+#[test]
+fn a16_backed_up_and_drives_removed_before_a_return() {
+    check_before_return(&plan_a(), AdvanceReplacement, "A16");
+}
+
+#[test]
+fn e9_backed_up_and_drives_removed_before_a_return() {
+    check_before_return(&plan_e(), RepairRma, "E9");
     // O9 alone applies to a visit.
     let visit = decide_one(board(), &plan_o(), &Situation { drives_removed: false, ..said_everything() });
     assert_eq!(open(&visit, OnSite), [""; 0]);
@@ -295,7 +344,7 @@ fn l2_a_ups_goes_to_its_own_maker() {
 }
 
 #[test]
-fn l5_o10_surroundings_and_software_come_first() {
+fn l5_surroundings_and_software_come_first_and_void_nothing() {
     for component in [
         Component::Cooling,
         Component::Environment,
@@ -329,23 +378,34 @@ fn l10_paid_repair_when_it_appears_expired() {
     check(board(), &plan_e(), &Situation::default(), &[RepairRma, PurchaseChannel, PaidRepair]);
 }
 
-#[test]
-fn l8_l9_before_any_service() {
+/// The one open gate of each plan's lane and of the standard one.
+fn check_any_service(said: &Situation, rule: &str) {
     for (granted, lane) in
         [(none(), PurchaseChannel), (plan_a(), AdvanceReplacement), (plan_e(), RepairRma), (plan_o(), OnSite)]
     {
-        let mut said = said_everything();
-        (said.proof_of_purchase, said.private_data) = (false, None);
-        let open = open(&decide_one(board(), &granted, &said), lane);
-        assert_eq!(open.len(), 2, "{open:?}");
-        assert!(open[0].contains("(L8)") && open[1].contains("(L9)"), "{open:?}");
+        let part = decide_one(board(), &granted, said);
+        let gates: Vec<&Gate> = part.lane(lane).expect("there").open_gates().collect();
+        assert!(
+            gates.len() == 1 && gates[0].rule == rule && gates[0].closed_by == Who::Customer,
+            "{gates:?}"
+        );
     }
-    // An undated answer is none; an accepted risk is one.
-    let mut said = said_everything();
+}
+
+#[test]
+fn l8_proof_of_purchase_before_any_service() {
+    check_any_service(&Situation { proof_of_purchase: false, ..said_everything() }, "L8");
+}
+
+#[test]
+fn l9_both_dated_answers_before_any_service() {
+    check_any_service(&Situation { private_data: None, ..said_everything() }, "L9");
+    let undated = Some(Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: String::new() });
+    let mut said = Situation { backup: undated, ..said_everything() };
+    assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel).len(), 1);
+    // An accepted risk is an answer.
     said.backup = Some(Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: "2026-11-20".to_owned() });
     assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel), [""; 0]);
-    said.backup = Some(Dated { answer: BackupAnswer::BackedUp, day: String::new() });
-    assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel).len(), 1);
 }
 
 #[test]
@@ -386,7 +446,7 @@ fn l12_evidence_of_this_case_before_anything_ships() {
 }
 
 #[test]
-fn o5_o9_before_a_visit() {
+fn o5_remote_trouble_shooting_and_an_engineers_yes_before_a_visit() {
     let part = check(board(), &plan_o(), &said_everything(), &[OnSite, AdvanceReplacement, PurchaseChannel]);
     assert_eq!(open(&part, OnSite), [""; 0]);
     let said = Situation { remote_troubleshooting_failed: false, visit_agreed_by: None, ..said_everything() };
@@ -396,6 +456,10 @@ fn o5_o9_before_a_visit() {
             && texts[0].contains("cannot be solved remotely")
             && texts[1].contains("an engineer agrees")
     );
+}
+
+#[test]
+fn o9_six_things_that_the_customer_confirms() {
     let said = Situation { site: SiteReady::default(), ..said_everything() };
     assert_eq!(open(&decide_one(board(), &plan_o(), &said), OnSite).len(), 6);
 }
@@ -408,20 +472,42 @@ fn o3_used_up_visits_are_no_refusal() {
 }
 
 #[test]
-fn o7_o10_o11_o12_o13_o15_what_a_visit_is() {
-    let part = decide_one(board(), &plan_o(), &said_everything());
-    let text = &part.lane(OnSite).expect("there").text;
-    for say in [
-        "next business day and the customer fits it (O7)",
-        "not part of a visit (O10)",
-        "acceptance form ends it (O11)",
-        "counts as completed (O12)",
-        "nobody is told one (O13)",
-        "uses none (O15)",
-        "3 of 4 visits are left",
-    ] {
-        assert!(text.contains(say), "{say:?}: {text}");
-    }
+fn o7_a_visit_or_the_part_for_the_next_business_day() {
+    let words =
+        ["is repaired on site, or its part is sent for the next business day and the customer fits it (O7)"];
+    says(board(), &plan_o(), OnSite, &words);
+    says(board(), &plan_o(), OnSite, &["3 of 4 visits are left"]);
+}
+
+#[test]
+fn o10_what_is_not_part_of_a_visit() {
+    says(
+        board(),
+        &plan_o(),
+        OnSite,
+        &["Software, data, cabling and the site's network are not part of a visit (O10)"],
+    );
+}
+
+#[test]
+fn o11_a_signed_acceptance_form_ends_it() {
+    says(board(), &plan_o(), OnSite, &["a signed acceptance form ends it (O11)"]);
+}
+
+#[test]
+fn o12_a_visit_to_a_site_that_is_not_ready_counts() {
+    let words = ["the visit counts as completed (O12)", "remind the customer at booking and the day before"];
+    says(board(), &plan_o(), OnSite, &words);
+}
+
+#[test]
+fn o13_nobody_is_told_a_password() {
+    says(board(), &plan_o(), OnSite, &["The customer types passwords, nobody is told one (O13)"]);
+}
+
+#[test]
+fn o15_re_scheduling_uses_no_visit() {
+    says(board(), &plan_o(), OnSite, &["re-schedule by phone or e-mail uses none (O15)"]);
 }
 
 #[test]
@@ -445,7 +531,7 @@ fn on_the_device_the_portal_has_to_look_up_and_no_date_is_named() {
 }
 
 #[test]
-fn a3_a9_a10_an_offered_lane_shows_its_dates() {
+fn a3_an_offered_lane_shows_its_dates() {
     let said = Situation { order_received_at: Some("2026-11-25T22:00:00Z".to_owned()), ..said_everything() };
     let part = decide_one(board(), &plan_a(), &said);
     let lane = part.lane(AdvanceReplacement).expect("there");

@@ -199,7 +199,7 @@ mod tests {
     use assay_bundle::entitlement::Place;
 
     #[test]
-    fn a1_o2_where_an_address_lies() {
+    fn a1_where_an_address_lies() {
         for (country, state, place) in [
             ("US", "CA", Place::ContinentalUs),
             ("u.s.a.", "new york", Place::ContinentalUs),

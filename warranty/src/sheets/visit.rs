@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn o9_o11_o12_o13_o15_the_checklist() {
+    fn o9_what_the_customer_confirms() {
         let says = [
             "\u{2610}",
             "A full backup exists",
@@ -98,17 +98,37 @@ mod tests {
             "An adult is present",
             "safe space, access and permission",
             "Router, switch, PC and server",
-            "counts as completed and one of the four visits is used (O12)",
-            "uses no visit (O15)",
-            "typed by the customer",
             "not agreed yet",
-            "3 of 4 left",
-            "Customer: name, date, signature",
         ];
         check_page(&sheet().page(), &says);
         assert_eq!(SITE_READY.len(), 6);
-        check_page(&VisitSheet { left: None, ..sheet() }.page(), &["not known: ask support (O3)"]);
         let json = serde_json::to_string(&sheet()).expect("plain data");
         assert_eq!(serde_json::from_str::<VisitSheet>(&json).expect("own output"), sheet());
+    }
+
+    #[test]
+    fn o3_visits_left_are_shown() {
+        check_page(&sheet().page(), &["3 of 4 left, this one included"]);
+        check_page(&VisitSheet { left: None, ..sheet() }.page(), &["not known: ask support (O3)"]);
+    }
+
+    #[test]
+    fn o12_a_missing_item_uses_a_visit() {
+        check_page(&sheet().page(), &["counts as completed and one of the four visits is used (O12)"]);
+    }
+
+    #[test]
+    fn o13_passwords_are_typed_by_the_customer() {
+        check_page(&sheet().page(), &["typed by the customer into the system", "never written down (O13)"]);
+    }
+
+    #[test]
+    fn o15_re_scheduling_uses_no_visit() {
+        check_page(&sheet().page(), &["call or write as soon as possible; that uses no visit (O15)"]);
+    }
+
+    #[test]
+    fn o11_the_customer_signs() {
+        check_page(&sheet().page(), &["signs when the repair is done", "Customer: name, date, signature"]);
     }
 }
