@@ -175,8 +175,7 @@ pub(crate) fn paid(said: &Situation) -> Vec<Gate> {
             "check dealer and plans first: dealers may give more than the terms (L3)",
             Who::Engineer,
             HoldsUp::Service,
-            // Accepting a price is the last step of that check.
-            said.price_accepted,
+            said.dealer_and_plans_checked,
         ),
         gate(
             "L10",

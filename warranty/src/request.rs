@@ -203,3 +203,5 @@ fn check_day(field: Field, day: &str, today: Option<Date>, problems: &mut Vec<Pr
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::good;

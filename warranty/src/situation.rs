@@ -7,7 +7,7 @@
 use assay_bundle::entitlement::{Channel, Region};
 use serde::{Deserialize, Serialize};
 
-use crate::request::{BackupAnswer, Dated, PrivateDataAnswer};
+use crate::request::{Against, BackupAnswer, Dated, Field, PrivateDataAnswer, ServiceRequest, Weight};
 
 /// What stands behind a decision to ship something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ pub struct Situation {
     pub address_confirmed_by_customer: bool,
     /// The service request has every field and no refused one (A7, A8).
     pub request_complete: bool,
-    /// Proof of purchase was handed in (L8).
+    /// Proof of purchase and serial number were handed in (L8).
     pub proof_of_purchase: bool,
     /// The owner's answer about the backup (L9).
     pub backup: Option<Dated<BackupAnswer>>,
@@ -83,6 +83,10 @@ pub struct Situation {
     pub channel: Channel,
     /// The customer accepted the fee, both ways of freight, duties, taxes and brokerage (L7).
     pub international_costs_accepted: bool,
+    /// Engineer who agrees that a part alone ships under the extended warranty (L1).
+    pub part_alone_agreed_by: Option<String>,
+    /// Dealer and plans were checked for more than the standard warranty (L3).
+    pub dealer_and_plans_checked: bool,
     /// The customer accepted a quoted price (L10).
     pub price_accepted: bool,
     /// Remote trouble-shooting is done and did not solve it (O5).
@@ -103,4 +107,52 @@ pub struct Situation {
     pub fault_logged_at: Option<String>,
     /// When the visit was confirmed (O8), an instant.
     pub visit_confirmed_at: Option<String>,
+}
+
+impl Situation {
+    /// Takes over what a service request says: whether it is complete, the proof, both answers and the place. What the
+    /// request has wrong is not taken over. The address is not confirmed by being typed (A2).
+    pub fn hear(&mut self, request: &ServiceRequest, against: &Against<'_>) {
+        let problems = request.problems(against);
+        let right = |field| !problems.iter().any(|p| p.field == field && p.weight == Weight::Refused);
+        self.request_complete = problems.iter().all(|p| p.weight != Weight::Refused);
+        self.proof_of_purchase = right(Field::ProofOfPurchase) && right(Field::Serial);
+        self.backup = request.backup.clone().filter(|_| right(Field::Backup));
+        self.private_data = request.private_data.clone().filter(|_| right(Field::PrivateData));
+        self.region = request.address.region();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::good;
+
+    fn check(change: impl FnOnce(&mut ServiceRequest), expected: (bool, bool, bool, bool)) {
+        let mut request = good();
+        change(&mut request);
+        let mut said = Situation { card_authorised: true, ..Situation::default() };
+        said.hear(&request, &Against::default());
+        let got = (
+            said.request_complete,
+            said.proof_of_purchase,
+            said.backup.is_some(),
+            said.private_data.is_some(),
+        );
+        assert_eq!(got, expected);
+        assert_eq!(said.region, Region::new(Some("US"), Some("CA")));
+        assert!(said.card_authorised && !said.address_confirmed_by_customer, "the rest stays as it was");
+    }
+
+    #[test]
+    fn a_request_closes_only_what_it_says_rightly() {
+        check(|_| {}, (true, true, true, true));
+        check(|r| r.contact.clear(), (false, true, true, true));
+        check(|r| r.proof_of_purchase.clear(), (false, false, true, true));
+        check(|r| r.serial.clear(), (false, false, true, true));
+        check(|r| r.backup = None, (false, true, false, true));
+        check(|r| r.address.line1 = "PO Box 1".to_owned(), (false, true, true, true));
+        let undated = || Some(Dated { answer: PrivateDataAnswer::RemovedOrLocked, day: "soon".to_owned() });
+        check(|r| r.private_data = undated(), (false, true, true, false));
+    }
 }

@@ -1,8 +1,8 @@
 //! What the findings are about, part by part: several findings about one part are one line of service.
 //!
 //! Parts that only the whole unit can be returned for (mainboard, memory, processor …) are one subject once they are
-//! confirmed, because the unit goes once. A finding whose likeliest suspect is no part (a cable, a setting, the mains) is
-//! about the surroundings, whatever it was found on.
+//! confirmed, because the unit goes once. A confirmed finding whose likeliest suspect is no part (a cable, a setting, the
+//! mains) is about the surroundings, whatever it was found on.
 
 use assay_bundle::diagnosis::{Component, Diagnosis, Finding, Suspect, SuspectKind, Verdict};
 
@@ -79,8 +79,9 @@ fn kind(finding: &Finding) -> Kind {
         | Component::Software
         | Component::Link => Kind::Surroundings,
         Component::StorageState => Kind::Storage,
+        // Only a confirmed one: of what is suspected, the test finds out what it is.
+        _ if !led_by_a_part && finding.verdict == Verdict::Confirmed => Kind::Surroundings,
         Component::Drive => Kind::Drive,
-        _ if !led_by_a_part => Kind::Surroundings,
         Component::Fan | Component::Psu => Kind::Module,
         Component::RtcBattery => Kind::Battery,
         Component::Ups => Kind::Ups,
@@ -205,6 +206,12 @@ mod tests {
         let mut psu = finding_at("PSU-001", Component::Psu, Confirmed, "power unit 2");
         psu.suspects[0].kind = SuspectKind::Configuration;
         check(vec![psu], &[(Kind::Surroundings, "power supply (power unit 2)", "PSU-001")]);
+        let mut drive = finding("DRV-009", Component::Drive, Confirmed);
+        drive.suspects[0].kind = SuspectKind::Cable;
+        check(vec![drive], &[(Kind::Surroundings, "drive (bay 3)", "DRV-009")]);
+        let mut fan = finding_at("FAN-001", Component::Fan, Suspected, "fan 2");
+        fan.suspects[0].kind = SuspectKind::Cable;
+        check(vec![fan], &[(Kind::Module, "fan (fan 2)", "FAN-001")]);
         let link = finding_at("NET-001", Component::Link, Confirmed, "port 1");
         check(vec![link], &[(Kind::Surroundings, "cable or link (port 1)", "NET-001")]);
         // An array that lost a drive names the drive, and ships none.

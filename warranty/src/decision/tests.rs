@@ -105,6 +105,8 @@ fn said_everything() -> Situation {
         certificate_handed_in: true,
         documents_validated_at: Some("2026-11-20T18:00:00Z".to_owned()),
         international_costs_accepted: true,
+        part_alone_agreed_by: Some("Ada".to_owned()),
+        dealer_and_plans_checked: true,
         price_accepted: true,
         remote_troubleshooting_failed: true,
         visit_agreed_by: Some("Ada".to_owned()),

@@ -57,7 +57,7 @@ fn under_extended(case: &Case<'_>) -> Draft {
         text: "an engineer agrees that the part alone ships, which is the vendor's option (L1)".to_owned(),
         closed_by: Who::Engineer,
         holds_up: HoldsUp::Shipping,
-        closed: case.situation.identified_by.as_ref().is_some_and(|name| !name.trim().is_empty()),
+        closed: case.situation.part_alone_agreed_by.as_ref().is_some_and(|name| !name.trim().is_empty()),
     });
     Draft { lane: Lane::Component, rules: RULES[1], gates, conflicts: vec![super::repair_rma::who_pays()] }
 }

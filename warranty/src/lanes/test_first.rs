@@ -29,13 +29,19 @@ pub(super) fn judge(case: &Case<'_>) -> LaneOption {
 /// The tests of all findings about the part, each once; the advice of a finding that has none.
 fn text(case: &Case<'_>) -> String {
     let mut texts: Vec<&str> = Vec::new();
+    let mut line = String::new();
     for finding in &case.subject.findings {
         let text = finding.test.as_ref().map_or(finding.advice.as_str(), |test| test.action.as_str());
-        if !texts.contains(&text) {
-            texts.push(text);
+        if texts.contains(&text) {
+            continue;
         }
+        if !texts.is_empty() {
+            line.push_str(&format!(" For {}: ", finding.code));
+        }
+        texts.push(text);
+        line.push_str(text);
     }
-    texts.join(" ")
+    line
 }
 
 fn endangers_data(case: &Case<'_>) -> bool {

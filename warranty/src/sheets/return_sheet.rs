@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::or_by_hand;
-use crate::decision::Due;
+use crate::decision::{Due, Lane, PartDecision, Standing};
 use crate::page::Page;
+use crate::situation::Situation;
 
 /// Whose label goes on the parcel, and so who pays the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,37 @@ pub struct ReturnSheet {
 }
 
 impl ReturnSheet {
+    /// The sheet of a lane in which something goes back to the vendor; `None` for the others. `model` and `serial` are
+    /// those of what goes back.
+    pub fn of(
+        part: &PartDecision,
+        lane: Lane,
+        said: &Situation,
+        model: Option<&str>,
+        serial: Option<&str>,
+    ) -> Option<Self> {
+        let option = part.lane(lane).filter(|option| option.standing != Standing::NotOffered)?;
+        let what = match lane {
+            Lane::Component => part.part.clone(),
+            Lane::AdvanceReplacement | Lane::RepairRma | Lane::InternationalRma => {
+                "the unit, without drives".to_owned()
+            }
+            _ => return None,
+        };
+        // A15 is among the rules of the lanes in which the vendor pays both ways, and of no other.
+        let prepaid = option.rules.iter().any(|rule| rule == "A15");
+        let pick_up = option.deadlines.iter().find(|deadline| deadline.rule == "A9").map(|d| d.due.clone());
+        Some(Self {
+            rma_number: said.rma_number.clone(),
+            model: model.map(str::to_owned),
+            serial: serial.map(str::to_owned),
+            replacement_serial: None,
+            contents: vec![what, "every component and accessory that came with it".to_owned()],
+            pick_up: pick_up.unwrap_or_else(|| Due::StartsWith("the receipt of the replacement".to_owned())),
+            label: if prepaid { Label::Vendors } else { Label::Customers },
+        })
+    }
+
     /// The sheet as a page to print.
     pub fn page(&self) -> String {
         let mut page = Page::default();
@@ -163,9 +195,45 @@ mod tests {
             ..sheet()
         };
         check_page(&unknown.page(), &["write it from the label", "cannot be told: 2031-01-02 is outside"]);
+        let later = ReturnSheet { pick_up: Due::StartsWith("the receipt".to_owned()), ..sheet() };
+        check_page(&later.page(), &["within 5 business days from the receipt (A9)"]);
         let own = ReturnSheet { label: Label::Customers, replacement_serial: None, ..sheet() };
         check_page(&own.page(), &["Write the RMA number on the outside", "paid by the customer"]);
         assert!(!own.page().contains("2026-12-01"), "the five days are plan A's");
+    }
+
+    #[test]
+    fn a17_the_sheet_of_a_lane() {
+        use crate::fixture::{diagnosis, finding};
+        use assay_bundle::diagnosis::{Component, Verdict};
+        use assay_bundle::entitlement::{Coverage, Region};
+        let said = Situation {
+            rma_number: Some("RMA-7".to_owned()),
+            replacement_received: Some("2026-11-25".to_owned()),
+            region: Region::new(Some("US"), Some("NY")),
+            ..Situation::default()
+        };
+        let until = || Coverage::Until { last_day: "2030-01-01".to_owned() };
+        let mut granted = crate::entitlement(None, None, None);
+        (granted.extended, granted.advanced_replacement) = (until(), until());
+        let found = |component| diagnosis(vec![finding("X-001", component, Verdict::Confirmed)], &[]);
+        let sheet = |component, lane| {
+            let decision = crate::decide(&found(component), &granted, &said);
+            decision
+                .parts
+                .first()
+                .and_then(|part| ReturnSheet::of(part, lane, &said, Some("TS-1"), Some("Q1")))
+        };
+        let swap = sheet(Component::Mainboard, Lane::AdvanceReplacement).expect("a return");
+        assert_eq!((swap.label, &swap.pick_up), (Label::Vendors, &Due::By("2026-12-03".to_owned())));
+        assert_eq!(swap.contents[0], "the unit, without drives");
+        let repair = sheet(Component::Mainboard, Lane::RepairRma).expect("a return");
+        assert_eq!(repair.label, Label::Customers);
+        assert_eq!(sheet(Component::Fan, Lane::Component).expect("a return").contents[0], "fan (bay 3)");
+        for lane in [Lane::PurchaseChannel, Lane::OnSite, Lane::DriveMaker, Lane::InternationalRma] {
+            assert_eq!(sheet(Component::Mainboard, lane), None, "{lane:?}");
+        }
+        assert_eq!(sheet(Component::Drive, Lane::AdvanceReplacement), None);
     }
 
     #[test]
