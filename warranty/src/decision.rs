@@ -14,6 +14,7 @@ use crate::situation::Situation;
 
 mod case;
 mod subject;
+mod unread;
 
 pub(crate) use case::{Case, Draft};
 pub(crate) use subject::{Kind, Subject};
@@ -235,6 +236,9 @@ impl PartDecision {
 pub struct ServiceDecision {
     /// Parts with findings, in the order of the findings.
     pub parts: Vec<PartDecision>,
+    /// What could not be read and is needed, and what to do about it, one text for each reason.
+    #[serde(default)]
+    pub read_again: Vec<String>,
     /// What has to be looked up before every lane is decided.
     pub look_up: Vec<String>,
     /// What stands instead of a lane when nothing was found.
@@ -259,17 +263,16 @@ pub fn decide(diagnosis: &Diagnosis, entitlement: &Entitlement, situation: &Situ
             part(&Case { subject, entitlement, situation })
         })
         .collect();
-    let no_service = parts.is_empty().then(|| {
-        let unread = diagnosis.unknowns.iter().any(|unknown| unknown.required);
-        if unread { CANNOT_TELL } else { NOTHING_FOUND }.to_owned()
-    });
+    let read_again = unread::texts(diagnosis);
+    let no_service =
+        parts.is_empty().then(|| if read_again.is_empty() { NOTHING_FOUND } else { CANNOT_TELL }.to_owned());
     let look_up = if parts.iter().any(|part| part.lanes.iter().any(|lane| lane.standing == Standing::LookUp))
     {
         look_up(entitlement, situation, &subjects)
     } else {
         Vec::new()
     };
-    ServiceDecision { parts, look_up, no_service }
+    ServiceDecision { parts, read_again, look_up, no_service }
 }
 
 fn part(case: &Case<'_>) -> PartDecision {

@@ -6,12 +6,10 @@
 
 use assay_bundle::Entitlement;
 use assay_bundle::diagnosis::{Component, Diagnosis, Finding};
-use assay_bundle::observed::NOT_PASTED;
 use assay_bundle::recommendation::{Action, Recommendation, Step};
 
 use crate::decision::{Lane, LaneOption, PartDecision, ServiceDecision, decide};
 use crate::situation::Situation;
-use crate::text::sentence;
 
 /// The steps for a diagnosis about which nobody said anything yet, first things first. Never empty.
 pub fn recommend(diagnosis: &Diagnosis, entitlement: &Entitlement) -> Recommendation {
@@ -25,7 +23,7 @@ pub fn recommendation(diagnosis: &Diagnosis, decision: &ServiceDecision) -> Reco
     let (surroundings, parts): (Vec<&PartDecision>, Vec<&PartDecision>) =
         decision.parts.iter().partition(|part| part.best().is_some_and(|l| l.lane == Lane::EnvironmentFirst));
     steps.extend(surroundings.into_iter().chain(parts).flat_map(|part| of_part(diagnosis, part)));
-    steps.extend(read_again(diagnosis));
+    steps.extend(decision.read_again.iter().map(|text| step(Action::ReadAgain, text.clone())));
     if steps.is_empty() {
         steps.push(step(
             Action::Nothing,
@@ -92,30 +90,6 @@ fn backup(diagnosis: &Diagnosis) -> Option<Step> {
         rules: vec!["L9".to_owned()],
         ..step(Action::Backup, text.to_owned())
     })
-}
-
-/// Readings that `healthy` needs and that were not there, one step for each reason.
-fn read_again(diagnosis: &Diagnosis) -> Vec<Step> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for unknown in diagnosis.unknowns.iter().filter(|u| u.required) {
-        match reasons.iter_mut().find(|(why, _)| *why == unknown.why) {
-            Some((_, subjects)) if subjects.contains(&unknown.subject.as_str()) => {}
-            Some((_, subjects)) => subjects.push(&unknown.subject),
-            None => reasons.push((&unknown.why, vec![&unknown.subject])),
-        }
-    }
-    let text = |(why, subjects): (&str, Vec<&str>)| {
-        let subjects = subjects.join(", ");
-        let how = if why.contains("asleep") {
-            "run a check while it is awake, for example during a backup"
-        } else if why.contains(NOT_PASTED) {
-            "paste the outputs that show it too, or run a check on the NAS itself"
-        } else {
-            "mend that and run a check again"
-        };
-        step(Action::ReadAgain, format!("{} could not be told ({why}): {how}.", sentence(&subjects)))
-    };
-    reasons.into_iter().map(text).collect()
 }
 
 #[cfg(test)]

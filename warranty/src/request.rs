@@ -123,7 +123,7 @@ impl ServiceRequest {
                 problems.push(Problem::refused(
                     field,
                     "holds what looks like a payment-card number",
-                    "remove it; a card is authorised only on the form that support sends",
+                    "remove it, or the last digits of another number; a card is authorised only on the form that support sends",
                 ));
             }
         }

@@ -12,6 +12,9 @@ use Verdict::{Confirmed, Suspected, Watch};
 use assay_bundle::diagnosis::{Component, Finding, SuspectKind};
 use assay_bundle::entitlement::Channel;
 
+mod gates;
+mod texts;
+
 fn until() -> Coverage {
     Coverage::Until { last_day: "2030-01-01".to_owned() }
 }
@@ -135,12 +138,6 @@ fn l7_the_standard_lane_is_the_purchase_channel() {
 }
 
 #[test]
-fn l1_repair_or_replacement_at_the_vendors_option_shipping_excepted() {
-    let words = ["Repair or replacement, shipping paid by the customer, is the vendor's choice."];
-    says(board(), &none(), PurchaseChannel, &words);
-}
-
-#[test]
 fn l7_international_rma_only_when_the_channel_is_gone() {
     let gone = Situation { channel: Channel::Gone, ..Situation::default() };
     let part = check(board(), &none(), &gone, &[InternationalRma]);
@@ -181,141 +178,6 @@ fn a6_only_the_component_ships() {
     // A mainboard is no component that ships.
     let part = check(board(), &plan_a(), &said, &[AdvanceReplacement, PurchaseChannel]);
     why(&part, ComponentLane, Standing::NotOffered, "does not ship by itself");
-}
-
-#[test]
-fn a2_three_conditions_before_anything_ships() {
-    let three: [fn(&mut Situation); 4] = [
-        |s| s.identified_by = None,
-        |s| s.rma_number = None,
-        |s| s.card_authorised = false,
-        |s| s.address_confirmed_by_customer = false,
-    ];
-    let words = [
-        "identified it as defective",
-        "an RMA number",
-        "card authorisation form",
-        "has confirmed the delivery",
-    ];
-    for (forget, word) in three.into_iter().zip(words) {
-        let mut said = said_everything();
-        forget(&mut said);
-        for (finding, lane) in [(board(), AdvanceReplacement), (fan(), ComponentLane)] {
-            let open = open(&decide_one(finding, &plan_a(), &said), lane);
-            assert_eq!(open.len(), 1, "{open:?}");
-            assert!(open[0].contains(word), "{open:?}");
-        }
-    }
-    let part = decide_one(board(), &plan_a(), &said_everything());
-    assert_eq!(open(&part, AdvanceReplacement), [""; 0]);
-    let lane = part.lane(AdvanceReplacement).expect("there");
-    let address = lane.gates.iter().find(|gate| gate.text.contains("delivery address")).expect("there");
-    assert_eq!(address.closed_by, Who::Customer, "only the customer confirms the address");
-}
-
-/// What the text of an offered lane says.
-fn says(finding: Finding, granted: &Entitlement, lane: Lane, words: &[&str]) {
-    let part = decide_one(finding, granted, &Situation::default());
-    let option = part.lane(lane).expect("every lane is there");
-    assert!(option.is_possible(), "{option:#?}");
-    for word in words {
-        assert!(option.text.contains(word), "{word:?} is not in {}", option.text);
-    }
-}
-
-#[test]
-fn a4_identical_or_better_new_or_reconditioned_by_express() {
-    let words = ["identical unit, or a better one", "new or reconditioned", "3-day express (A4)"];
-    says(board(), &plan_a(), AdvanceReplacement, &words);
-}
-
-#[test]
-fn a5_cables_and_accessories_are_normally_not_included() {
-    says(
-        board(),
-        &plan_a(),
-        AdvanceReplacement,
-        &["cables, rail kits and accessories are normally not included (A5)"],
-    );
-    // A cable is put right first, whatever the plan.
-    let cable = finding_at("NET-001", Component::Link, Confirmed, "port 1");
-    check(cable, &plan_a(), &said_everything(), &[EnvironmentFirst]);
-}
-
-#[test]
-fn a11_everything_goes_back() {
-    says(board(), &plan_a(), AdvanceReplacement, &["all components and accessories (A11)"]);
-    says(fan(), &plan_a(), ComponentLane, &["everything that came with it"]);
-}
-
-#[test]
-fn a15_prepaid_with_the_vendors_label_only() {
-    says(
-        board(),
-        &plan_a(),
-        AdvanceReplacement,
-        &["Both ways are prepaid, with the vendor's label only (A15)"],
-    );
-}
-
-#[test]
-fn a17_back_in_the_replacements_packaging() {
-    says(
-        board(),
-        &plan_a(),
-        AdvanceReplacement,
-        &["in the replacement's packaging", "old labels removed (A16, A17)"],
-    );
-}
-
-#[test]
-fn a7_the_complete_request_is_a_gate_of_the_system() {
-    let said = Situation { request_complete: false, ..said_everything() };
-    let part = decide_one(board(), &plan_a(), &said);
-    let gates: Vec<&Gate> = part.lane(AdvanceReplacement).expect("there").open_gates().collect();
-    assert_eq!(gates.len(), 1);
-    assert!(gates[0].text.contains("no P.O. box (A7, A8)") && gates[0].closed_by == Who::System);
-}
-
-/// What is missing when the drives are in, or when the risk of no backup was only accepted.
-fn check_before_return(granted: &Entitlement, lane: Lane, rule: &str) {
-    let accepted = Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: "2026-11-20".to_owned() };
-    for said in [
-        Situation { drives_removed: false, ..said_everything() },
-        Situation { backup: Some(accepted), ..said_everything() },
-    ] {
-        let part = decide_one(board(), granted, &said);
-        let gates: Vec<&Gate> = part.lane(lane).expect("there").open_gates().collect();
-        assert_eq!(gates.len(), 1, "{gates:?}");
-        assert_eq!((gates[0].rule.as_str(), gates[0].holds_up), (rule, HoldsUp::Return));
-    }
-}
-
-#[test]
-fn a16_backed_up_and_drives_removed_before_a_return() {
-    check_before_return(&plan_a(), AdvanceReplacement, "A16");
-}
-
-#[test]
-fn e9_backed_up_and_drives_removed_before_a_return() {
-    check_before_return(&plan_e(), RepairRma, "E9");
-    // O9 alone applies to a visit.
-    let visit = decide_one(board(), &plan_o(), &Situation { drives_removed: false, ..said_everything() });
-    assert_eq!(open(&visit, OnSite), [""; 0]);
-}
-
-#[test]
-fn e6_no_return_without_a_number() {
-    let said = Situation { rma_number: None, ..said_everything() };
-    let open = open(&decide_one(board(), &plan_e(), &said), RepairRma);
-    assert_eq!(open, ["an RMA number, issued by a support engineer; no return without one (E6)"]);
-}
-
-#[test]
-fn e4_a_copy_of_the_certificate() {
-    let said = Situation { certificate_handed_in: false, ..said_everything() };
-    let open = open(&decide_one(board(), &plan_e(), &said), RepairRma);
-    assert!(open.len() == 1 && open[0].contains("certificate"), "{open:?}");
 }
 
 #[test]
@@ -380,36 +242,6 @@ fn l10_paid_repair_when_it_appears_expired() {
     check(board(), &plan_e(), &Situation::default(), &[RepairRma, PurchaseChannel, PaidRepair]);
 }
 
-/// The one open gate of each plan's lane and of the standard one.
-fn check_any_service(said: &Situation, rule: &str) {
-    for (granted, lane) in
-        [(none(), PurchaseChannel), (plan_a(), AdvanceReplacement), (plan_e(), RepairRma), (plan_o(), OnSite)]
-    {
-        let part = decide_one(board(), &granted, said);
-        let gates: Vec<&Gate> = part.lane(lane).expect("there").open_gates().collect();
-        assert!(
-            gates.len() == 1 && gates[0].rule == rule && gates[0].closed_by == Who::Customer,
-            "{gates:?}"
-        );
-    }
-}
-
-#[test]
-fn l8_proof_of_purchase_before_any_service() {
-    check_any_service(&Situation { proof_of_purchase: false, ..said_everything() }, "L8");
-}
-
-#[test]
-fn l9_both_dated_answers_before_any_service() {
-    check_any_service(&Situation { private_data: None, ..said_everything() }, "L9");
-    let undated = Some(Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: String::new() });
-    let mut said = Situation { backup: undated, ..said_everything() };
-    assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel).len(), 1);
-    // An accepted risk is an answer.
-    said.backup = Some(Dated { answer: BackupAnswer::NoBackupRiskAccepted, day: "2026-11-20".to_owned() });
-    assert_eq!(open(&decide_one(board(), &none(), &said), PurchaseChannel), [""; 0]);
-}
-
 #[test]
 fn l12_what_is_not_confirmed_ships_nothing() {
     for verdict in [Suspected, Watch] {
@@ -436,34 +268,15 @@ fn l12_nothing_found_is_no_service() {
     check(&[], "no fault found");
     check(&[("fan 2", "nothing answered", false)], "no service is proposed");
     check(&[("fan 2", "nothing answered", true)], "read again first");
-}
-
-#[test]
-fn l12_evidence_of_this_case_before_anything_ships() {
-    let said = Situation { evidence: EvidenceHeld::Nothing, ..said_everything() };
-    for (granted, lane) in [(plan_a(), AdvanceReplacement), (plan_e(), RepairRma), (plan_o(), OnSite)] {
-        let open = open(&decide_one(board(), &granted, &said), lane);
-        assert!(open.len() == 1 && open[0].contains("evidence of this case"), "{open:?}");
-    }
-}
-
-#[test]
-fn o5_remote_trouble_shooting_and_an_engineers_yes_before_a_visit() {
-    let part = check(board(), &plan_o(), &said_everything(), &[OnSite, AdvanceReplacement, PurchaseChannel]);
-    assert_eq!(open(&part, OnSite), [""; 0]);
-    let said = Situation { remote_troubleshooting_failed: false, visit_agreed_by: None, ..said_everything() };
-    let texts = open(&decide_one(board(), &plan_o(), &said), OnSite);
-    assert!(
-        texts.len() == 2
-            && texts[0].contains("cannot be solved remotely")
-            && texts[1].contains("an engineer agrees")
+    let unread = decide(
+        &diagnosis(vec![board()], &[("fan 2", "nothing answered", true)]),
+        &none(),
+        &said_everything(),
     );
-}
-
-#[test]
-fn o9_six_things_that_the_customer_confirms() {
-    let said = Situation { site: SiteReady::default(), ..said_everything() };
-    assert_eq!(open(&decide_one(board(), &plan_o(), &said), OnSite).len(), 6);
+    assert_eq!(
+        unread.read_again,
+        ["Fan 2 could not be told (nothing answered): mend that and run a check again."]
+    );
 }
 
 #[test]
@@ -471,45 +284,6 @@ fn o3_used_up_visits_are_no_refusal() {
     let granted = Entitlement { on_site_left: Some(0), ..plan_o() };
     let part = check(board(), &granted, &said_everything(), &[AdvanceReplacement, PurchaseChannel]);
     why(&part, OnSite, Standing::NotOffered, "an engineer decides");
-}
-
-#[test]
-fn o7_a_visit_or_the_part_for_the_next_business_day() {
-    let words =
-        ["is repaired on site, or its part is sent for the next business day and the customer fits it (O7)"];
-    says(board(), &plan_o(), OnSite, &words);
-    says(board(), &plan_o(), OnSite, &["3 of 4 visits are left"]);
-}
-
-#[test]
-fn o10_what_is_not_part_of_a_visit() {
-    says(
-        board(),
-        &plan_o(),
-        OnSite,
-        &["Software, data, cabling and the site's network are not part of a visit (O10)"],
-    );
-}
-
-#[test]
-fn o11_a_signed_acceptance_form_ends_it() {
-    says(board(), &plan_o(), OnSite, &["a signed acceptance form ends it (O11)"]);
-}
-
-#[test]
-fn o12_a_visit_to_a_site_that_is_not_ready_counts() {
-    let words = ["the visit counts as completed (O12)", "remind the customer at booking and the day before"];
-    says(board(), &plan_o(), OnSite, &words);
-}
-
-#[test]
-fn o13_nobody_is_told_a_password() {
-    says(board(), &plan_o(), OnSite, &["The customer types passwords, nobody is told one (O13)"]);
-}
-
-#[test]
-fn o15_re_scheduling_uses_no_visit() {
-    says(board(), &plan_o(), OnSite, &["re-schedule by phone or e-mail uses none (O15)"]);
 }
 
 #[test]
