@@ -22,8 +22,8 @@ tr,li{break-inside:avoid}
 .warning{border:2px solid #000;padding:3mm;margin:4mm 0;font-weight:600;break-inside:avoid}
 .ticks{list-style:none;padding:0}
 .ticks li{padding:1mm 0 1mm 8mm;text-indent:-8mm}
-.sign{margin-top:12mm;border-top:1px solid #000;width:80mm;padding-top:1mm}
-@media print{body{padding:0}}
+.sign{margin-top:10mm;break-inside:avoid;border-top:1px solid #000;width:80mm;padding-top:1mm}
+@media print{body{padding:0;font-size:10pt}}
 ";
 
 impl Page {

@@ -19,7 +19,15 @@ pub use visit::{SITE_READY, VisitSheet};
 /// What stands where a value has to be written by hand.
 const BY_HAND: &str = "________________ (write it from the label)";
 
-/// A known value, or a line to write on.
+/// The same for what stands on no label.
+const LINE: &str = "________________";
+
+/// A known value, or a line to write on from the label.
 fn or_by_hand(value: Option<&str>) -> &str {
-    value.map(str::trim).filter(|value| !value.is_empty()).unwrap_or(BY_HAND)
+    or_else(value, BY_HAND)
+}
+
+/// A known value, or what stands in its place.
+fn or_else<'v>(value: Option<&'v str>, other: &'v str) -> &'v str {
+    value.map(str::trim).filter(|value| !value.is_empty()).unwrap_or(other)
 }

@@ -32,6 +32,8 @@ pub struct ReturnSheet {
     pub serial: Option<String>,
     /// Serial number of the replacement, where one came.
     pub replacement_serial: Option<String>,
+    /// Whether the whole unit goes back, and not a component of it.
+    pub whole_unit: bool,
     /// What has to be in the parcel: the unit or part, and every component and accessory that came with it (A11).
     pub contents: Vec<String>,
     /// The pick-up (A9), as the decision counts it.
@@ -66,6 +68,7 @@ impl ReturnSheet {
             model: model.map(str::to_owned),
             serial: serial.map(str::to_owned),
             replacement_serial: None,
+            whole_unit: lane != Lane::Component,
             contents: vec![what, "every component and accessory that came with it".to_owned()],
             pick_up: pick_up.unwrap_or_else(|| Due::StartsWith("the receipt of the replacement".to_owned())),
             label: if prepaid { Label::Vendors } else { Label::Customers },
@@ -100,10 +103,10 @@ impl ReturnSheet {
         page.ticks(self.contents.iter().map(String::as_str));
         page.paragraph("All components and accessories go back; missing ones are charged.");
         page.heading("Before you pack (A16, E9)");
-        page.ticks([
-            "All data is backed up and the backup can be read.",
-            "All drives are removed and kept: they are not covered and hold your data (L2).",
-        ]);
+        page.ticks(["All data is backed up and the backup can be read."]);
+        if self.whole_unit {
+            page.ticks(["All drives are removed and kept: they are not covered and hold your data (L2)."]);
+        }
         page.heading("Pack and label (A17, L13)");
         page.steps(self.packing());
         if number.is_some() {
@@ -154,6 +157,7 @@ mod tests {
             model: Some("TS-453D".to_owned()),
             serial: Some("Q1<2".to_owned()),
             replacement_serial: Some("Q2".to_owned()),
+            whole_unit: true,
             contents: vec!["the unit".to_owned(), "power adaptor".to_owned()],
             pick_up: Due::By("2026-12-01".to_owned()),
             label: Label::Vendors,
@@ -229,7 +233,9 @@ mod tests {
         assert_eq!(swap.contents[0], "the unit, without drives");
         let repair = sheet(Component::Mainboard, Lane::RepairRma).expect("a return");
         assert_eq!(repair.label, Label::Customers);
-        assert_eq!(sheet(Component::Fan, Lane::Component).expect("a return").contents[0], "fan (bay 3)");
+        let fan = sheet(Component::Fan, Lane::Component).expect("a return");
+        assert_eq!(fan.contents[0], "fan (bay 3)");
+        assert!(!fan.page().contains("drives are removed") && swap.page().contains("drives are removed"));
         for lane in [Lane::PurchaseChannel, Lane::OnSite, Lane::DriveMaker, Lane::InternationalRma] {
             assert_eq!(sheet(Component::Mainboard, lane), None, "{lane:?}");
         }

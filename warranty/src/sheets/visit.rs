@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::or_by_hand;
+use super::{LINE, or_by_hand, or_else};
 use crate::page::Page;
 
 /// What the customer confirms before a visit (O9), in the terms' order.
@@ -47,8 +47,8 @@ impl VisitSheet {
             ("Model", or_by_hand(self.model.as_deref())),
             ("Serial number", or_by_hand(self.serial.as_deref())),
             ("Service address", &self.address.join("\n")),
-            ("Contact person", or_by_hand(self.contact.as_deref())),
-            ("Agreed for", self.agreed_for.as_deref().unwrap_or("not agreed yet")),
+            ("Contact person", or_else(self.contact.as_deref(), LINE)),
+            ("Agreed for", or_else(self.agreed_for.as_deref(), "not agreed yet")),
             ("To be repaired", &self.parts.join("\n")),
             ("Visits", &left),
         ]);
@@ -99,6 +99,7 @@ mod tests {
             "safe space, access and permission",
             "Router, switch, PC and server",
             "not agreed yet",
+            "<td>________________</td>",
         ];
         check_page(&sheet().page(), &says);
         assert_eq!(SITE_READY.len(), 6);
