@@ -18,7 +18,7 @@ pub mod series;
 pub mod transfer;
 pub mod zones;
 
-pub use entitlement::{entitlement, entitlement_of};
+pub use entitlement::{entitlement, entitlement_as_of, entitlement_of};
 pub use plans::offers;
 pub use recommend::recommend;
 pub use series::standard_period;
