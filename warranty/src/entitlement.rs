@@ -273,7 +273,7 @@ fn global(unit: &Unit<'_>, reasons: &mut Reasons) -> Coverage {
             },
         };
     };
-    reasons.push("L6", format!("{years} years of global coverage: service at the nearest retailer."));
+    reasons.push("L6", format!("Global coverage of {years} years: service at the nearest retailer."));
     if unit.purchase.original_purchaser == Answer::No {
         return Coverage::NotEligible { why: "for the original purchaser only (L11)".to_owned() };
     }
