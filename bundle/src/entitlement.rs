@@ -288,6 +288,19 @@ pub struct Entitlement {
     pub rules: Vec<String>,
 }
 
+impl Entitlement {
+    /// Every coverage, to change them all alike.
+    pub fn coverages(&mut self) -> [&mut Coverage; 5] {
+        [
+            &mut self.standard,
+            &mut self.extended,
+            &mut self.advanced_replacement,
+            &mut self.on_site,
+            &mut self.global,
+        ]
+    }
+}
+
 /// Whether a plan can still be bought for a unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -298,8 +311,8 @@ pub enum Offer {
         years: Vec<u8>,
         /// Last day of the purchase window, `YYYY-MM-DD`.
         last_day: String,
-        /// What must be bought with it.
-        with: Option<String>,
+        /// What else must hold or be bought, with the rule.
+        condition: Option<String>,
     },
     /// The terms do not sell it, or no longer.
     Closed {

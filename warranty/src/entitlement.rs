@@ -50,6 +50,43 @@ pub fn entitlement_of(today: Option<Date>, purchase: &Purchase) -> Entitlement {
     entitlement
 }
 
+/// The portal's answer on another day, as the device shows it: what began or ended since is said so. Without a day that
+/// can be trusted (`None`) every coverage that has a date is unknown, and none is named.
+pub fn entitlement_as_of(today: Option<Date>, received: &Entitlement) -> Entitlement {
+    let mut entitlement = received.clone();
+    for coverage in entitlement.coverages() {
+        *coverage = as_of(today, coverage);
+    }
+    entitlement
+}
+
+fn as_of(today: Option<Date>, coverage: &Coverage) -> Coverage {
+    let (first, last) = match coverage {
+        Coverage::Starts { first_day, last_day } => (Some(first_day), last_day),
+        Coverage::Until { last_day } | Coverage::AppearsExpired { last_day } => (None, last_day),
+        Coverage::Unknown { .. }
+        | Coverage::NotBought
+        | Coverage::NotEligible { .. }
+        | Coverage::Moved { .. } => return coverage.clone(),
+    };
+    let Some(today) = today else { return no_clock() };
+    let (Ok(last_day), Ok(first_day)) = (last.parse(), first.map(|day| day.parse()).transpose()) else {
+        return unknown("a date of the portal's entitlement record is no date");
+    };
+    during(today, first_day.unwrap_or(Date::MIN), last_day)
+}
+
+/// The state on a day of a period with both ends included.
+fn during(today: Date, first_day: Date, last_day: Date) -> Coverage {
+    if today < first_day {
+        Coverage::Starts { first_day: first_day.to_string(), last_day: last_day.to_string() }
+    } else if today <= last_day {
+        Coverage::Until { last_day: last_day.to_string() }
+    } else {
+        Coverage::AppearsExpired { last_day: last_day.to_string() }
+    }
+}
+
 /// One unit's record, read once.
 pub(crate) struct Unit<'p> {
     /// The record.
@@ -80,14 +117,7 @@ impl<'p> Unit<'p> {
 
     /// The state today of a period with both ends included.
     pub(crate) fn during(&self, first_day: Date, last_day: Date) -> Coverage {
-        match self.today {
-            None => no_clock(),
-            Some(today) if today < first_day => {
-                Coverage::Starts { first_day: first_day.to_string(), last_day: last_day.to_string() }
-            }
-            Some(today) if today <= last_day => Coverage::Until { last_day: last_day.to_string() },
-            Some(_) => Coverage::AppearsExpired { last_day: last_day.to_string() },
-        }
+        self.today.map_or_else(no_clock, |today| during(today, first_day, last_day))
     }
 
     /// The invoice date, when today is not before it; else the coverage that is unknown for it.
@@ -109,7 +139,10 @@ pub(crate) struct Reasons(Vec<Reason>);
 
 impl Reasons {
     pub(crate) fn push(&mut self, rule: &str, text: impl Into<String>) {
-        self.0.push(Reason { rule: rule.to_owned(), text: text.into() });
+        let text = text.into();
+        let mut chars = text.chars();
+        let text = chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect());
+        self.0.push(Reason { rule: rule.to_owned(), text });
     }
 
     pub(crate) fn extend(&mut self, others: Self) {
@@ -148,6 +181,9 @@ fn no_clock() -> Coverage {
     unknown("the device's clock is not synchronised; the portal's entitlement record decides")
 }
 
+/// What stands for the series of a unit whose period only the record grants.
+const UNLISTED: &str = "not listed";
+
 fn look_up_purchase<T: Copy>(table: &'static [Series<T>], purchase: &Purchase) -> Lookup<T> {
     match purchase.series.as_deref().filter(|s| !s.trim().is_empty()) {
         Some(recorded) => look_up_recorded(table, recorded),
@@ -165,11 +201,9 @@ pub(crate) fn standard_period_of(purchase: &Purchase) -> StandardPeriod {
             series,
             global_years: purchase.global_years.or(global_years),
         },
-        (StandardPeriod::Unknown { .. }, Some(years)) => StandardPeriod::Years {
-            years,
-            series: "not listed".to_owned(),
-            global_years: purchase.global_years,
-        },
+        (StandardPeriod::Unknown { .. }, Some(years)) => {
+            StandardPeriod::Years { years, series: UNLISTED.to_owned(), global_years: purchase.global_years }
+        }
         (unknown, None) => unknown,
     }
 }
@@ -189,7 +223,13 @@ fn standard(unit: &Unit<'_>, reasons: &mut Reasons) -> Coverage {
                     None => format!("Series {series} has {years} years of standard warranty."),
                 },
             );
-            reasons.push("L4", "The series goes by the name; a name that only resembles one is not listed.");
+            let by_name = unit.purchase.series.is_none() && series != UNLISTED;
+            if let Some(model) = unit.purchase.model.as_ref().filter(|_| by_name) {
+                reasons.push(
+                    "L4",
+                    format!("{model} counts as {series}: rack, redundant-power and memory variants inherit, later generations do not."),
+                );
+            }
             *years
         }
     };
@@ -233,7 +273,7 @@ fn global(unit: &Unit<'_>, reasons: &mut Reasons) -> Coverage {
             },
         };
     };
-    reasons.push("L6", format!("{years} years of global coverage: service at the nearest retailer."));
+    reasons.push("L6", format!("Global coverage of {years} years: service at the nearest retailer."));
     if unit.purchase.original_purchaser == Answer::No {
         return Coverage::NotEligible { why: "for the original purchaser only (L11)".to_owned() };
     }
@@ -245,13 +285,7 @@ fn global(unit: &Unit<'_>, reasons: &mut Reasons) -> Coverage {
 
 /// The replacement has it now; this serial has nothing left (A13).
 fn move_away(entitlement: &mut Entitlement, serial: &str, reasons: &mut Reasons) {
-    for coverage in [
-        &mut entitlement.standard,
-        &mut entitlement.extended,
-        &mut entitlement.advanced_replacement,
-        &mut entitlement.on_site,
-        &mut entitlement.global,
-    ] {
+    for coverage in entitlement.coverages() {
         *coverage = Coverage::Moved { serial: serial.to_owned() };
     }
     entitlement.on_site_left = None;

@@ -30,7 +30,7 @@ pub mod transfer;
 pub mod zones;
 
 pub use decision::{ServiceDecision, decide};
-pub use entitlement::{entitlement, entitlement_of};
+pub use entitlement::{entitlement, entitlement_as_of, entitlement_of};
 pub use plans::offers;
 pub use recommend::{recommend, recommendation};
 pub use series::standard_period;

@@ -43,7 +43,9 @@ fn check_record(today: &str, change: impl Fn(&mut Purchase), standard: &str, glo
     assert!(got_standard.contains(standard), "{got_standard}");
     assert!(got_global.contains(global), "{got_global}");
     for reason in &got.reasons {
-        assert!(got.rules.contains(&reason.rule) && reason.text.ends_with('.'), "{reason:?}");
+        let sentence = reason.text.starts_with(char::is_uppercase) && reason.text.ends_with('.');
+        assert!(got.rules.contains(&reason.rule) && sentence, "{reason:?}");
+        assert!(!reason.text.contains("not listed"), "{reason:?}");
     }
 }
 
@@ -157,4 +159,38 @@ fn l11_only_for_the_original_purchaser() {
 #[test]
 fn a13_the_old_serial_has_no_coverage() {
     check_record("2021-01-01", |p| p.moved_to = Some("Q2".into()), "moved to Q2", "moved to Q2");
+}
+
+#[test]
+fn l3_the_portals_answer_on_another_day() {
+    use assay_bundle::entitlement::{Plan, PlanPurchase, Region};
+    let purchase = Purchase {
+        model: Some("TS-453".to_owned()),
+        invoice_date: Some("2024-03-01".to_owned()),
+        region: Region::new(Some("US"), Some("CA")),
+        original_purchaser: Answer::Yes,
+        plans: Some(vec![PlanPurchase {
+            plan: Plan::Extended,
+            years: 1,
+            bought: "2024-03-02".to_owned(),
+            certificate: Answer::Yes,
+            direct_customer: Answer::Yes,
+        }]),
+        ..Purchase::default()
+    };
+    let day = |text: &str| text.parse::<Date>().ok();
+    let received = entitlement_of(day("2024-06-01"), &purchase);
+    for today in ["2024-06-01", "2026-03-01", "2026-03-02", "2027-03-01", "2027-03-02"] {
+        let own = entitlement_of(day(today), &purchase);
+        let shown = entitlement_as_of(day(today), &received);
+        assert_eq!((&shown.standard, &shown.extended), (&own.standard, &own.extended), "{today}");
+        assert_eq!(shown.advanced_replacement, Coverage::NotBought);
+    }
+    let shown = entitlement_as_of(None, &received);
+    for coverage in [&shown.standard, &shown.extended] {
+        let words = short(coverage);
+        assert!(words.starts_with("coverage unknown") && !words.contains("202"), "{words}");
+    }
+    let odd = Entitlement { standard: Coverage::Until { last_day: "soon".to_owned() }, ..received };
+    assert!(short(&entitlement_as_of(day("2024-06-01"), &odd).standard).contains("is no date"));
 }

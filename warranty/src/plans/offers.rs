@@ -88,8 +88,8 @@ fn offer_extended(unit: &Unit<'_>) -> Offer {
                 "the standard warranty of {standard} years leaves none of {MOST_YEARS} (E2)"
             )));
         }
-        let with = Some("for direct customers of the vendor only (E4)".to_owned());
-        Ok(Offer::Open { years, last_day: last_day.to_string(), with })
+        let condition = Some("for direct customers of the vendor only (E4)".to_owned());
+        Ok(Offer::Open { years, last_day: last_day.to_string(), condition })
     };
     offer().unwrap_or_else(|offer| offer)
 }
@@ -100,7 +100,7 @@ fn offer_advanced(unit: &Unit<'_>) -> Offer {
             [usa_or_canada("A1", unit.purchase), original_purchaser("A1", unit.purchase.original_purchaser)];
         pass(Plan::AdvancedReplacement, gates)?;
         let last_day = window_today("A1", unit, Plan::AdvancedReplacement)?;
-        Ok(Offer::Open { years: ADVANCED_YEARS.to_vec(), last_day: last_day.to_string(), with: None })
+        Ok(Offer::Open { years: ADVANCED_YEARS.to_vec(), last_day: last_day.to_string(), condition: None })
     };
     offer().unwrap_or_else(|offer| offer)
 }
@@ -109,7 +109,7 @@ fn offer_on_site(unit: &Unit<'_>) -> Offer {
     let offer = || {
         pass(Plan::OnSite, [continental(unit.purchase), on_site_series(unit)])?;
         let last_day = window_today("O1", unit, Plan::OnSite)?;
-        let with = match (needs_advanced(unit), offer_advanced(unit)) {
+        let condition = match (needs_advanced(unit), offer_advanced(unit)) {
             (Gate::Holds, _) => None,
             (_, Offer::Open { .. }) => {
                 Some(format!("an advanced-replacement plan of {ON_SITE_YEARS} years (O1)"))
@@ -121,7 +121,7 @@ fn offer_on_site(unit: &Unit<'_>) -> Offer {
                 ));
             }
         };
-        Ok(Offer::Open { years: vec![ON_SITE_YEARS], last_day: last_day.to_string(), with })
+        Ok(Offer::Open { years: vec![ON_SITE_YEARS], last_day: last_day.to_string(), condition })
     };
     offer().unwrap_or_else(|offer| offer)
 }

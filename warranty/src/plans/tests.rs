@@ -304,8 +304,8 @@ fn offered(today: &str, purchase: &Purchase, expected: [&str; 3]) {
     let got = offers(today.parse().ok(), purchase);
     for (offer, expected) in [got.extended, got.advanced_replacement, got.on_site].iter().zip(expected) {
         let short = match offer {
-            Offer::Open { years, last_day, with } => {
-                format!("{years:?} to {last_day} with {}", with.as_deref().unwrap_or("nothing"))
+            Offer::Open { years, last_day, condition } => {
+                format!("{years:?} to {last_day} with {}", condition.as_deref().unwrap_or("nothing"))
             }
             Offer::Closed { why } => format!("closed: {why}"),
             Offer::Unknown { why } => format!("unknown: {why}"),
