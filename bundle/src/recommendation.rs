@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::Component;
 
-/// What kind of step it is.
+/// What kind of step it is. A word of a later version reads as [`Action::Other`]: its step still has a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -18,12 +18,27 @@ pub enum Action {
     Environment,
     /// A drive goes to its own maker (L2).
     DriveMaker,
+    /// Another maker's device goes to its own maker (L2).
+    OtherMaker,
+    /// Only the component ships (A6, L1).
+    Component,
+    /// A visit, or a part for the next business day (O1-O15).
+    OnSite,
+    /// A replacement unit ships first (A1-A17).
+    AdvanceReplacement,
+    /// Direct repair under the extended warranty (E1-E9).
+    RepairRma,
     /// Return through the original purchase channel (L7).
     PurchaseChannel,
+    /// Direct repair from abroad when the purchase channel is gone (L7).
+    InternationalRma,
     /// Repair at the customer's cost (L10).
     PaidRepair,
     /// Make it possible to tell: read what was missing.
     ReadAgain,
+    /// A word of a later version.
+    #[serde(other)]
+    Other,
 }
 
 /// One step.
@@ -50,4 +65,32 @@ pub struct Step {
 pub struct Recommendation {
     /// Steps, first things first; never empty after `warranty::recommend`.
     pub steps: Vec<Step>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    fn check(action: &str, expected: Action) {
+        let text = format!(
+            r#"{{"steps":[{{"action":"{action}","text":"do it","rules":["L7"],"blocked_by":[],"later":1}}]}}"#
+        );
+        // Both readers, because the agent has one of its own.
+        let ours: Recommendation = json::from_slice(text.as_bytes()).expect("reads");
+        let stock: Recommendation = serde_json::from_str(&text).expect("reads");
+        assert_eq!(ours, stock);
+        assert_eq!(
+            ours.steps.first().map(|step| (step.action, step.text.as_str())),
+            Some((expected, "do it"))
+        );
+    }
+
+    #[test]
+    fn old_and_later_documents_read() {
+        check("purchase_channel", Action::PurchaseChannel);
+        check("advance_replacement", Action::AdvanceReplacement);
+        check("read_again", Action::ReadAgain);
+        check("teleport", Action::Other);
+    }
 }

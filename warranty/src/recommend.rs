@@ -1,44 +1,29 @@
-//! What to do about a diagnosis, in order (service terms L1, L2, L7, L8, L9, L10).
+//! What to do about a diagnosis, in order, for its owner: the decision in steps (service terms L2, L7, L9, L10, L12).
 //!
-//! Data first, then what costs nothing (surroundings, settings), then the parts: a drive goes to its own maker, any
-//! other confirmed part goes back through the purchase channel, a suspected one is tested before anything is replaced,
-//! and what could not be read is read again. This module ships nothing, refuses no claim and names no void reason.
+//! Data first, then what costs nothing (surroundings, settings), then the parts, each in the best lane that the decision
+//! holds possible, and what could not be read is read again. There is one truth, [`crate::decide`]: a step repeats a lane's
+//! text, its rules and its open gates, and decides nothing itself.
 
-use assay_bundle::diagnosis::{Component, Diagnosis, Finding, Removable, Suspect, Verdict};
-use assay_bundle::entitlement::{Coverage, Entitlement, StandardPeriod};
-use assay_bundle::observed::NOT_PASTED;
+use assay_bundle::Entitlement;
+use assay_bundle::diagnosis::{Component, Diagnosis, Finding};
 use assay_bundle::recommendation::{Action, Recommendation, Step};
 
-/// The warning that goes with every drive that leaves the unit (L2).
-const DRIVE_HOLDS_SECRETS: &str = "A drive of a QNAP holds a copy of its configuration (password hashes, keys, perhaps saved volume keys) and possibly data: erase or destroy it before it leaves, or ask its maker for a keep-your-drive service.";
-/// What a service request needs (L8).
-const NEEDS_PROOF: &str = "have the proof of purchase and the product's serial number at hand (L8)";
-/// What the owner answers before any service, a remote look included (L9).
-const NEEDS_ANSWERS: &str = "the owner's two dated answers: the data is backed up, and confidential information is removed or locked (L9)";
+use crate::decision::{Lane, LaneOption, PartDecision, ServiceDecision, decide};
+use crate::situation::Situation;
 
-/// The steps for a diagnosis, first things first. Never empty.
+/// The steps for a diagnosis about which nobody said anything yet, first things first. Never empty.
 pub fn recommend(diagnosis: &Diagnosis, entitlement: &Entitlement) -> Recommendation {
+    recommendation(diagnosis, &decide(diagnosis, entitlement, &Situation::default()))
+}
+
+/// The steps of a decision about this diagnosis, first things first. Never empty.
+pub fn recommendation(diagnosis: &Diagnosis, decision: &ServiceDecision) -> Recommendation {
     let mut steps = Vec::new();
     steps.extend(backup(diagnosis));
-    steps.extend(diagnosis.findings.iter().filter(|f| is_surroundings(f)).map(environment));
-    let mut drives_sent: Vec<DriveId> = Vec::new();
-    for finding in diagnosis.findings.iter().filter(|f| !is_surroundings(f)) {
-        match (finding.verdict, finding.component) {
-            (Verdict::Confirmed, Component::Drive) => {
-                let drive = DriveId::of(finding);
-                if !drives_sent.contains(&drive) {
-                    steps.push(drive_maker(finding));
-                    drives_sent.push(drive);
-                }
-            }
-            (Verdict::Confirmed, _) => {
-                steps.push(purchase_channel(finding, entitlement));
-                steps.extend(paid_repair(finding, entitlement));
-            }
-            (Verdict::Suspected | Verdict::Watch, _) => steps.push(test(finding)),
-        }
-    }
-    steps.extend(read_again(diagnosis));
+    let (surroundings, parts): (Vec<&PartDecision>, Vec<&PartDecision>) =
+        decision.parts.iter().partition(|part| part.best().is_some_and(|l| l.lane == Lane::EnvironmentFirst));
+    steps.extend(surroundings.into_iter().chain(parts).flat_map(|part| of_part(diagnosis, part)));
+    steps.extend(decision.read_again.iter().map(|text| step(Action::ReadAgain, text.clone())));
     if steps.is_empty() {
         steps.push(step(
             Action::Nothing,
@@ -48,50 +33,50 @@ pub fn recommend(diagnosis: &Diagnosis, entitlement: &Entitlement) -> Recommenda
     Recommendation { steps }
 }
 
-/// What identifies a drive over several findings.
-#[derive(PartialEq)]
-struct DriveId {
-    serial: Option<String>,
-    location: String,
+/// The best lane; beside it paid repair, when no warranty or plan carries the best one.
+fn of_part(diagnosis: &Diagnosis, part: &PartDecision) -> Vec<Step> {
+    let Some(best) = part.best() else { return Vec::new() };
+    let mut lanes = vec![best];
+    if matches!(best.lane, Lane::PurchaseChannel | Lane::InternationalRma) {
+        lanes.extend(part.lane(Lane::PaidRepair).filter(|lane| lane.is_possible()));
+    }
+    let finding = part.findings.first().and_then(|code| diagnosis.findings.iter().find(|f| f.code == *code));
+    lanes.into_iter().map(|lane| of_lane(lane, finding)).collect()
 }
 
-impl DriveId {
-    fn of(finding: &Finding) -> Self {
-        let first = drive_suspect(finding);
-        Self {
-            serial: first.and_then(|s| s.serial.clone()),
-            location: first.map(|s| s.location.clone()).unwrap_or_default(),
-        }
+fn of_lane(lane: &LaneOption, finding: Option<&Finding>) -> Step {
+    Step {
+        finding: finding.map(|finding| finding.code.clone()),
+        component: finding.map(|finding| finding.component),
+        rules: lane.rules.clone(),
+        blocked_by: lane.open_gates().map(|gate| gate.text.clone()).collect(),
+        ..step(action(lane.lane), lane.text.clone())
     }
 }
 
-fn drive_suspect(finding: &Finding) -> Option<&Suspect> {
-    finding.suspects.iter().find(|s| s.component == Component::Drive)
+fn action(lane: Lane) -> Action {
+    match lane {
+        Lane::TestFirst => Action::Test,
+        Lane::EnvironmentFirst => Action::Environment,
+        Lane::DriveMaker => Action::DriveMaker,
+        Lane::OtherMaker => Action::OtherMaker,
+        Lane::Component => Action::Component,
+        Lane::OnSite => Action::OnSite,
+        Lane::AdvanceReplacement => Action::AdvanceReplacement,
+        Lane::RepairRma => Action::RepairRma,
+        Lane::PurchaseChannel => Action::PurchaseChannel,
+        Lane::InternationalRma => Action::InternationalRma,
+        Lane::PaidRepair => Action::PaidRepair,
+        Lane::Other => Action::Other,
+    }
 }
 
 fn step(action: Action, text: String) -> Step {
     Step { action, text, finding: None, component: None, rules: Vec::new(), blocked_by: Vec::new() }
 }
 
-fn about(finding: &Finding, action: Action, text: String, rules: &[&str]) -> Step {
-    Step {
-        finding: Some(finding.code.clone()),
-        component: Some(finding.component),
-        rules: rules.iter().map(|&rule| rule.to_owned()).collect(),
-        ..step(action, text)
-    }
-}
-
-/// Whether mending the surroundings or a setting answers the finding, so that no part is to blame yet.
-fn is_surroundings(finding: &Finding) -> bool {
-    matches!(
-        finding.component,
-        Component::Cooling | Component::Environment | Component::PowerInput | Component::Software
-    )
-}
-
 /// Whether data hangs on the finding: a drive or the storage is what it is about, or is a suspect.
-fn endangers_data(finding: &Finding) -> bool {
+pub(crate) fn endangers_data(finding: &Finding) -> bool {
     let storage = |c| matches!(c, Component::Drive | Component::StorageState);
     storage(finding.component) || finding.suspects.iter().any(|s| storage(s.component))
 }
@@ -99,171 +84,24 @@ fn endangers_data(finding: &Finding) -> bool {
 fn backup(diagnosis: &Diagnosis) -> Option<Step> {
     let first = diagnosis.findings.iter().find(|f| endangers_data(f))?;
     let text = "Back up the data to another machine or disk before anything else is done, and check that it can be read back.";
-    Some(about(first, Action::Backup, text.to_owned(), &["L9"]))
-}
-
-fn environment(finding: &Finding) -> Step {
-    about(finding, Action::Environment, finding.advice.clone(), &[])
-}
-
-/// A defective drive goes to its own maker with what the maker asks for (L2).
-fn drive_maker(finding: &Finding) -> Step {
-    let model = finding.evidence.iter().find(|e| e.fact.ends_with("].model")).map(|e| e.value.as_str());
-    let suspect = drive_suspect(finding);
-    let serial = suspect.and_then(|s| s.serial.as_deref());
-    let place = suspect.map_or("the drive", |s| s.location.as_str());
-    let text = format!(
-        "Drive in {place}: ask its own maker for a replacement, with model {}, serial {} and the evidence of {}; the unit is sold without drives. {DRIVE_HOLDS_SECRETS}",
-        model.unwrap_or("(not read; see its label)"),
-        serial.unwrap_or("(not read; see its label)"),
-        finding.code,
-    )
-    .replace("Drive in the drive", "Drive");
-    let mut step = about(finding, Action::DriveMaker, text, &["L2"]);
-    match &finding.safe_to_remove {
-        Some(safe) if safe.answer == Removable::Yes => {
-            step.blocked_by
-                .push("check again right before it is pulled: a yes is good for 10 minutes".to_owned());
-        }
-        Some(safe) => step.blocked_by.push(format!("not safe to remove now: {}", safe.why)),
-        None => {
-            step.blocked_by.push("whether it is safe to remove was not judged: check again first".to_owned())
-        }
-    }
-    step
-}
-
-/// Every other confirmed part goes back the way it came (L1, L7, L8, L9).
-fn purchase_channel(finding: &Finding, entitlement: &Entitlement) -> Step {
-    let part = finding.suspects.first().map_or_else(
-        || finding.component.word().to_owned(),
-        |s| format!("{} ({})", s.component.word(), s.location),
-    );
-    let coverage = match (&entitlement.standard, &entitlement.standard_period) {
-        (Coverage::Until { last_day }, StandardPeriod::Years { series, years, .. }) => {
-            format!("The standard warranty ({series}, {years} years) runs through {last_day}.")
-        }
-        (Coverage::Until { last_day }, _) => format!("The standard warranty runs through {last_day}."),
-        (Coverage::AppearsExpired { last_day }, _) => {
-            format!(
-                "The standard warranty appears expired: check dealer and plans (its last day was {last_day})."
-            )
-        }
-        (Coverage::Unknown { why }, _) => format!("{}.", sentence(why)),
-    };
-    let text = format!(
-        "Ask for service of the {part} through the original purchase channel. {coverage} Repair or replacement, shipping paid by the customer, is the vendor's choice."
-    );
-    let mut step = about(finding, Action::PurchaseChannel, text, &["L1", "L7", "L8", "L9"]);
-    step.blocked_by = vec![NEEDS_PROOF.to_owned(), NEEDS_ANSWERS.to_owned()];
-    step
-}
-
-/// Repair at the customer's cost, offered beside the return when the warranty appears over (L10).
-fn paid_repair(finding: &Finding, entitlement: &Entitlement) -> Option<Step> {
-    let Coverage::AppearsExpired { .. } = entitlement.standard else { return None };
-    let text =
-        "If dealer and plans grant nothing more: ask the purchase channel for a repair at your own cost.";
-    let mut step = about(finding, Action::PaidRepair, text.to_owned(), &["L7", "L9", "L10"]);
-    step.blocked_by = vec![
-        "check dealer and plans first: dealers may give more than the terms (L3)".to_owned(),
-        NEEDS_ANSWERS.to_owned(),
-    ];
-    Some(step)
-}
-
-/// A suspected part is tested before anything is replaced: what is sent in without a defect comes back (L12).
-fn test(finding: &Finding) -> Step {
-    let Some(test) = &finding.test else {
-        return about(finding, Action::Test, finding.advice.clone(), &["L12"]);
-    };
-    let mut step = about(finding, Action::Test, test.action.clone(), &["L12"]);
-    if endangers_data(finding) {
-        step.blocked_by.push("a backup of the data".to_owned());
-    }
-    step
-}
-
-/// Readings that `healthy` needs and that were not there, one step for each reason.
-fn read_again(diagnosis: &Diagnosis) -> Vec<Step> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for unknown in diagnosis.unknowns.iter().filter(|u| u.required) {
-        match reasons.iter_mut().find(|(why, _)| *why == unknown.why) {
-            Some((_, subjects)) if subjects.contains(&unknown.subject.as_str()) => {}
-            Some((_, subjects)) => subjects.push(&unknown.subject),
-            None => reasons.push((&unknown.why, vec![&unknown.subject])),
-        }
-    }
-    let text = |(why, subjects): (&str, Vec<&str>)| {
-        let subjects = subjects.join(", ");
-        let how = if why.contains("asleep") {
-            "run a check while it is awake, for example during a backup"
-        } else if why.contains(NOT_PASTED) {
-            "paste the outputs that show it too, or run a check on the NAS itself"
-        } else {
-            "mend that and run a check again"
-        };
-        step(Action::ReadAgain, format!("{} could not be told ({why}): {how}.", sentence(&subjects)))
-    };
-    reasons.into_iter().map(text).collect()
-}
-
-/// The text with a capital at its start.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    Some(Step {
+        finding: Some(first.code.clone()),
+        component: Some(first.component),
+        rules: vec!["L9".to_owned()],
+        ..step(Action::Backup, text.to_owned())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Action::{Backup, DriveMaker, Environment, Nothing, PaidRepair, PurchaseChannel, ReadAgain, Test};
-    use assay_bundle::diagnosis::{DiscriminatingTest, Evidence, SafeToRemove, SuspectKind, Unknown};
+    use crate::fixture::{diagnosis, finding};
+    use Action::{
+        AdvanceReplacement, Backup, Component as ComponentOnly, DriveMaker, Environment, InternationalRma,
+        Nothing, OnSite, OtherMaker, PaidRepair, PurchaseChannel, ReadAgain, RepairRma, Test,
+    };
+    use assay_bundle::diagnosis::Verdict;
     use jiff::civil::date;
-
-    fn finding(code: &str, component: Component, verdict: Verdict) -> Finding {
-        let suspect = Suspect {
-            kind: SuspectKind::Part,
-            component,
-            location: "bay 3".to_owned(),
-            serial: Some("WD-1".to_owned()),
-            firmware: None,
-            certainty_percent: 100,
-            certainty_source: "judgement".to_owned(),
-        };
-        Finding {
-            code: code.to_owned(),
-            title: String::new(),
-            component,
-            verdict,
-            suspects: vec![suspect],
-            evidence: vec![Evidence {
-                fact: "drives[sda].model".to_owned(),
-                value: "WD40".to_owned(),
-                from: String::new(),
-            }],
-            counter_evidence: Vec::new(),
-            rate: None,
-            test: Some(DiscriminatingTest { action: "run the self-test".to_owned(), outcomes: Vec::new() }),
-            safe_to_remove: (component == Component::Drive).then(|| SafeToRemove {
-                answer: Removable::No,
-                why: "md1 has no redundancy left".to_owned(),
-                as_of_unix_s: None,
-                boot_id: None,
-            }),
-            advice: "clean the vents".to_owned(),
-        }
-    }
-
-    fn diagnosis(findings: Vec<Finding>, unknowns: &[(&str, &str, bool)]) -> Diagnosis {
-        let unknowns = unknowns.iter().map(|&(subject, why, required)| Unknown {
-            code: "DRV-001".to_owned(),
-            subject: subject.to_owned(),
-            why: why.to_owned(),
-            required,
-        });
-        Diagnosis::new(1, findings, Vec::new(), unknowns.collect())
-    }
 
     fn covered() -> Entitlement {
         crate::entitlement(Some(date(2021, 1, 1)), Some("TS-451"), Some(date(2020, 1, 1)))
@@ -380,5 +218,76 @@ mod tests {
             "not pasted): paste the outputs",
         ];
         check(&diagnosis(vec![], &unknowns), &covered(), &[ReadAgain, ReadAgain, ReadAgain], &says);
+    }
+
+    /// The actions of a decision for a unit with these plans, and the gates that its last step names.
+    fn check_plans(
+        component: Component,
+        plans: [bool; 3],
+        said: &Situation,
+        actions: &[Action],
+    ) -> Vec<String> {
+        use assay_bundle::entitlement::Coverage;
+        let mut granted = expired();
+        let coverage = |bought| match bought {
+            true => Coverage::Until { last_day: "2030-01-01".to_owned() },
+            false => Coverage::NotBought,
+        };
+        granted.extended = coverage(plans[0]);
+        granted.advanced_replacement = coverage(plans[1]);
+        granted.on_site = coverage(plans[2]);
+        let diagnosis = diagnosis(vec![finding("X-001", component, Verdict::Confirmed)], &[]);
+        let got = recommendation(&diagnosis, &decide(&diagnosis, &granted, said));
+        assert_eq!(got.steps.iter().map(|s| s.action).collect::<Vec<_>>(), actions, "{got:#?}");
+        got.steps.last().map(|step| step.blocked_by.clone()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_best_lane_of_each_plan_becomes_the_step() {
+        let said = Situation::default();
+        let nothing = [false; 3];
+        check_plans(Component::Mainboard, nothing, &said, &[PurchaseChannel, PaidRepair]);
+        check_plans(Component::Mainboard, [true, false, false], &said, &[RepairRma]);
+        check_plans(Component::Mainboard, [true, true, false], &said, &[AdvanceReplacement]);
+        check_plans(Component::Mainboard, [true, true, true], &said, &[OnSite]);
+        check_plans(Component::Fan, [true, false, false], &said, &[ComponentOnly]);
+        check_plans(Component::Fan, [false, true, true], &said, &[ComponentOnly]);
+        check_plans(Component::Ups, [true, true, true], &said, &[OtherMaker]);
+        check_plans(Component::Drive, [true, true, true], &said, &[Backup, DriveMaker]);
+        let gone = Situation { channel: assay_bundle::entitlement::Channel::Gone, ..Situation::default() };
+        check_plans(Component::Mainboard, nothing, &gone, &[InternationalRma, PaidRepair]);
+    }
+
+    #[test]
+    fn a_step_names_the_open_gates_only() {
+        let mut said = Situation::default();
+        let plans = [false, true, false];
+        let before = check_plans(Component::Mainboard, plans, &said, &[AdvanceReplacement]);
+        said.card_authorised = true;
+        let after = check_plans(Component::Mainboard, plans, &said, &[AdvanceReplacement]);
+        let gone: Vec<&String> = before.iter().filter(|gate| !after.contains(gate)).collect();
+        assert_eq!(gone, ["the card authorisation form is on file (A2)"]);
+    }
+
+    #[test]
+    fn several_findings_about_one_part_are_one_step() {
+        let fan = |code, verdict| finding(code, Component::Fan, verdict);
+        let findings = vec![fan("FAN-001", Verdict::Confirmed), fan("FAN-002", Verdict::Suspected)];
+        check(&diagnosis(findings, &[]), &covered(), &[PurchaseChannel], &["fan (bay 3)"]);
+        let findings = vec![fan("FAN-001", Verdict::Suspected), fan("FAN-002", Verdict::Watch)];
+        check(&diagnosis(findings, &[]), &covered(), &[Test], &["run the self-test"]);
+        let both = vec![
+            finding("DRV-001", Component::Drive, Verdict::Confirmed),
+            finding("DRV-002", Component::Drive, Verdict::Confirmed),
+        ];
+        check(
+            &diagnosis(both, &[]),
+            &covered(),
+            &[Backup, DriveMaker],
+            &["evidence of DRV-001 and DRV-002;"],
+        );
+        // An array that lost a member ships nothing, confirmed or not.
+        let array = finding("MD-001", Component::StorageState, Verdict::Confirmed);
+        check(&diagnosis(vec![array], &[]), &covered(), &[Backup, Test], &["\"L12\""]);
     }
 }

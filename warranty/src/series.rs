@@ -1,90 +1,233 @@
-//! Which warranty series a model belongs to (service terms L3, L4).
+//! Which series of the service terms a model belongs to (L3, L4, E3, O4).
 //!
-//! A series name is a pattern: `x` stands for the bay count, one or two digits. Capacity (`-8G`), rack (`U`) and
-//! redundant-power (`-RP`) variants inherit. Every other letter or digit makes another model, and another model is
-//! *unknown*, never the nearest series: a later generation has its own terms, and the portal's entitlement record
-//! decides. This module refuses to guess.
+//! One mechanism for three tables. A series name is a pattern: `x` stands for the bay count, one or two digits. Capacity
+//! (`-8G`), rack (`U`) and redundant-power (`-RP`) variants inherit. A letter or digit that adjoins the name makes
+//! another model, and another model is *not listed*, never the nearest series: a later generation has its own terms, and
+//! the portal's entitlement record decides. A part behind a hyphen that the terms do not explain (`-i5`, `-D1521`) and a
+//! second revision that the name may leave out (`R2`) cannot be told. This module refuses to guess.
 
 use assay_bundle::entitlement::StandardPeriod;
 
-/// One row of the table L3.
+/// One row of a table: a series and what the terms say of it.
 #[derive(Debug)]
-pub struct Series {
+pub struct Series<T> {
     /// Name as the terms print it; `x` is the bay count.
     pub name: &'static str,
+    /// What the table says.
+    pub terms: T,
+}
+
+/// The standard warranty of a series (L3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standard {
     /// Standard warranty in years.
     pub years: u8,
     /// Years of global coverage included, where the terms grant it.
     pub global_years: Option<u8>,
 }
 
-const fn series(name: &'static str, years: u8) -> Series {
-    Series { name, years, global_years: None }
+const fn years(name: &'static str, years: u8) -> Series<Standard> {
+    Series { name, terms: Standard { years, global_years: None } }
 }
 
-/// The table of the terms (L3), in their order.
-pub static SERIES: &[Series] = &[
-    Series { name: "TVS-ECx80U-SAS", years: 5, global_years: Some(3) },
-    series("TS-x79", 3),
-    series("TS-x80", 3),
-    series("TVS-x80", 3),
-    series("TS-1685", 3),
-    series("TS-x51", 2),
-    series("TS-x53", 2),
-    series("TS-x69", 2),
-    series("TS-x70", 2),
-    series("TVS-x63", 2),
-    series("TVS-x71", 2),
-    series("TVS-x82", 2),
-    series("TS-1635", 2),
-    series("TS-x31X", 2),
+/// The table of the standard warranty (L3), in the order of the terms.
+pub static STANDARD: &[Series<Standard>] = &[
+    Series { name: "TVS-ECx80U-SAS", terms: Standard { years: 5, global_years: Some(3) } },
+    years("TS-x79", 3),
+    years("TS-x80", 3),
+    years("TVS-x80", 3),
+    years("TS-1685", 3),
+    years("TS-x51", 2),
+    years("TS-x53", 2),
+    years("TS-x69", 2),
+    years("TS-x70", 2),
+    years("TVS-x63", 2),
+    years("TVS-x71", 2),
+    years("TVS-x82", 2),
+    years("TS-1635", 2),
+    years("TS-x31X", 2),
+];
+
+const fn adds(name: &'static str, terms: &'static [u8]) -> Series<&'static [u8]> {
+    Series { name, terms }
+}
+
+/// Years that an extended warranty may add (E3), in the order of the terms; an empty list is "none".
+pub static EXTENDED: &[Series<&'static [u8]>] = &[
+    adds("TVS-ECx80U-SAS", &[]),
+    adds("TS-x79", &[1, 2]),
+    adds("TS-x80", &[1, 2]),
+    adds("TVS-x80", &[1, 2]),
+    adds("TS-1685", &[1, 2]),
+    adds("TS-x51", &[1, 2, 3]),
+    adds("TS-x53", &[1, 2, 3]),
+    adds("TS-x69", &[1, 2, 3]),
+    adds("TS-x70", &[1, 2, 3]),
+    adds("TVS-x63", &[1, 2, 3]),
+    adds("TVS-x71", &[1, 2, 3]),
+    adds("TVS-x82", &[1, 2, 3]),
+    adds("TS-1635", &[1, 2, 3]),
+    adds("TS-x31X", &[1, 2, 3]),
+];
+
+const fn visited(name: &'static str) -> Series<()> {
+    Series { name, terms: () }
+}
+
+/// Series with on-site service (O4), in the order of the terms.
+pub static ON_SITE: &[Series<()>] = &[
+    visited("TDS-16489U"),
+    visited("TDS-16489U R2"),
+    visited("TES-x85U"),
+    visited("TS-x83XU"),
+    visited("TVS-ECx80U-SAS R2"),
+    visited("TS-ECx80U R2"),
+    visited("TS-x77XU"),
+    visited("TS-x73U"),
+    visited("TVS-x72XU"),
+    visited("TS-x63XU"),
+    visited("TS-x53BU"),
 ];
 
 /// The longest model name that is looked up; the longest that QNAP sells has under 30 characters.
 const LONGEST_MODEL: usize = 64;
 
-/// The standard warranty period of a model (L3, L4). Letters may have any case, and blanks may stand anywhere.
-pub fn standard_period(model: Option<&str>) -> StandardPeriod {
+/// What a table says of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup<T> {
+    /// It is of this series.
+    Listed {
+        /// Series as the terms print it.
+        series: &'static str,
+        /// What the table says of the series.
+        terms: T,
+    },
+    /// It was read whole, and it is of no listed series.
+    NotListed {
+        /// Why, for a person.
+        why: String,
+    },
+    /// It was not read, or not well enough.
+    CannotTell {
+        /// Why, for a person.
+        why: String,
+    },
+}
+
+/// Looks up what a purchase record calls the series: the name that the terms print (`TS-x53`), or a model of it.
+///
+/// Only records may use such a name: firmware has platform names of the same form (`TS-X53`) that span generations.
+pub fn look_up_recorded<T: Copy>(table: &'static [Series<T>], recorded: &str) -> Lookup<T> {
+    let name = plain(recorded);
+    match table.iter().find(|series| plain(series.name) == name) {
+        Some(series) => Lookup::Listed { series: series.name, terms: series.terms },
+        None => look_up(table, Some(recorded)),
+    }
+}
+
+/// Looks a model up. Letters may have any case, and blanks may stand anywhere.
+pub fn look_up<T: Copy>(table: &'static [Series<T>], model: Option<&str>) -> Lookup<T> {
+    let cannot_tell = |why: &str| Lookup::CannotTell { why: why.to_owned() };
     let Some(model) = model.map(str::trim).filter(|m| !m.is_empty()) else {
-        return unknown("the model was not read".to_owned());
+        return cannot_tell("the model was not read");
     };
     if model.len() > LONGEST_MODEL {
-        return unknown("the model name is too long to be one".to_owned());
+        return cannot_tell("the model name is too long to be one");
     }
-    match SERIES.iter().find(|series| series.covers(model)) {
-        Some(Series { name, years, global_years }) => {
-            StandardPeriod::Years { years: *years, series: (*name).to_owned(), global_years: *global_years }
+    let plain = plain(model);
+    let mut doubt = None;
+    for series in table {
+        match series.fit(&plain) {
+            Fit::Whole => return Lookup::Listed { series: series.name, terms: series.terms },
+            Fit::No => {}
+            other => {
+                doubt.get_or_insert((series.name, other));
+            }
         }
-        None => unknown(format!("{model} is in no listed series; the portal's entitlement record decides")),
+    }
+    match doubt {
+        None => Lookup::NotListed { why: format!("{model} is in no listed series") },
+        Some((series, Fit::PerhapsR2)) => cannot_tell(&format!(
+            "only the second revision is listed ({series}), and {model} does not say which it is: read the label"
+        )),
+        Some((series, _)) => cannot_tell(&format!(
+            "the terms list {series} and do not explain the rest of {model}: look for the series in its purchase record"
+        )),
     }
 }
 
-fn unknown(why: String) -> StandardPeriod {
-    StandardPeriod::Unknown { why }
+/// The standard warranty period of a model (L3, L4).
+pub fn standard_period(model: Option<&str>) -> StandardPeriod {
+    period(look_up(STANDARD, model))
 }
 
-impl Series {
-    /// Whether the model is of this series, or a variant of it that inherits (L4).
-    pub fn covers(&self, model: &str) -> bool {
-        let model: String =
-            model.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase();
-        let rest = match self.name.split_once('x') {
-            None => model.strip_prefix(self.name),
+/// What the table of L3 says, in the words of an entitlement.
+pub(crate) fn period(found: Lookup<Standard>) -> StandardPeriod {
+    match found {
+        Lookup::Listed { series, terms: Standard { years, global_years } } => {
+            StandardPeriod::Years { years, series: series.to_owned(), global_years }
+        }
+        Lookup::NotListed { why } => {
+            StandardPeriod::Unknown { why: format!("{why}; the portal's entitlement record decides") }
+        }
+        Lookup::CannotTell { why } => StandardPeriod::Unknown { why },
+    }
+}
+
+/// A name without blanks, in capitals.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase()
+}
+
+/// How well a model fits a series.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// Another model.
+    No,
+    /// It is of the series.
+    Whole,
+    /// The series is a second revision, and the name says no revision.
+    PerhapsR2,
+    /// It is of the series, but a part behind a hyphen has no meaning in the terms.
+    Unexplained,
+}
+
+impl<T> Series<T> {
+    /// `model` is [`plain`].
+    fn fit(&self, model: &str) -> Fit {
+        let (name, wants_r2) = match self.name.strip_suffix(" R2") {
+            Some(name) => (name, true),
+            None => (self.name, false),
+        };
+        let rest = match name.split_once('x') {
+            None => model.strip_prefix(name),
             Some((before, after)) => model
                 .strip_prefix(before)
                 .and_then(without_bay_count)
                 .and_then(|rest| rest.strip_prefix(after)),
         };
-        rest.is_some_and(|suffix| self.inherits(suffix))
+        let Some(rest) = rest else { return Fit::No };
+        // A series whose name has its `U` takes no second one.
+        let rack = !name.ends_with('U') && !name.contains("U-");
+        let rest = if rack { rest.strip_prefix('U').unwrap_or(rest) } else { rest };
+        let (rest, has_r2) = revision(rest);
+        let rest = rest.strip_prefix("-RP").unwrap_or(rest);
+        let known = rest.is_empty() || is_capacity(rest);
+        match (known, wants_r2, has_r2) {
+            (true, true, true) | (true, false, false) => Fit::Whole,
+            (_, true, false) if known || rest.starts_with('-') => Fit::PerhapsR2,
+            (false, wanted, has) if wanted == has && rest.starts_with('-') => Fit::Unexplained,
+            _ => Fit::No,
+        }
     }
+}
 
-    /// `U`, then `-RP`, then a capacity, each at most once; a series whose name has its `U` takes no second one.
-    fn inherits(&self, suffix: &str) -> bool {
-        let rack = !self.name.contains("U-");
-        let suffix = if rack { suffix.strip_prefix('U').unwrap_or(suffix) } else { suffix };
-        let suffix = suffix.strip_prefix("-RP").unwrap_or(suffix);
-        suffix.is_empty() || is_capacity(suffix)
-    }
+/// Takes the mark of the second revision away, from the start or the end.
+fn revision(rest: &str) -> (&str, bool) {
+    let without = ["-R2", "R2"]
+        .into_iter()
+        .find_map(|mark| rest.strip_suffix(mark).or_else(|| rest.strip_prefix(mark)));
+    without.map_or((rest, false), |rest| (rest, true))
 }
 
 /// The name behind a bay count of one or two digits. The last two digits of the number are the series' own (`51` of
@@ -105,307 +248,4 @@ fn is_capacity(suffix: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(expected: &str, models: &[&str]) {
-        for model in models {
-            let got = match standard_period(Some(model)) {
-                StandardPeriod::Years { series, .. } => series,
-                StandardPeriod::Unknown { why } => {
-                    assert!(why.contains("entitlement record"), "{model}: {why}");
-                    "unknown".to_owned()
-                }
-            };
-            assert_eq!(got, expected, "{model}");
-        }
-    }
-
-    #[test]
-    fn l3_periods_are_those_of_the_terms() {
-        let years = |model| match standard_period(Some(model)) {
-            StandardPeriod::Years { years, global_years, .. } => (years, global_years),
-            StandardPeriod::Unknown { why } => panic!("{why}"),
-        };
-        assert_eq!(years("TVS-EC1280U-SAS-RP"), (5, Some(3)));
-        for model in ["TS-1279U-RP", "TS-880U-RP", "TVS-880", "TS-1685"] {
-            assert_eq!(years(model), (3, None), "{model}");
-        }
-        for model in
-            ["TS-451", "TS-453", "TS-469", "TS-470", "TVS-463", "TVS-471", "TVS-882", "TS-1635", "TS-431X"]
-        {
-            assert_eq!(years(model), (2, None), "{model}");
-        }
-        assert!(SERIES.iter().all(|s| (2..=5).contains(&s.years)), "in general 2 to 5 years");
-    }
-
-    #[test]
-    fn l3_listed_models_match() {
-        check(
-            "TVS-ECx80U-SAS",
-            &["TVS-EC880U-SAS", "TVS-EC880U-SAS-RP", "TVS-EC1280U-SAS-RP", "TVS-EC1580U-SAS-RP-16G"],
-        );
-        check(
-            "TS-x79",
-            &["TS-479", "TS-879", "TS-1079", "TS-879U", "TS-879U-RP", "TS-1279U-RP", "TS-1679U-RP"],
-        );
-        check("TS-x80", &["TS-880", "TS-1280U", "TS-880U-RP", "TS-1680U-RP"]);
-        check("TVS-x80", &["TVS-880", "TVS-1280U-RP", "TVS-1580"]);
-        check("TS-1685", &["TS-1685", "TS-1685-8G"]);
-        check(
-            "TS-x51",
-            &[
-                "TS-151",
-                "TS-251",
-                "TS-451",
-                "TS-651",
-                "TS-851",
-                "TS-251-4G",
-                "TS-451U",
-                "TS-451-8G",
-                "TS-851-4G",
-            ],
-        );
-        check(
-            "TS-x53",
-            &[
-                "TS-253",
-                "TS-453",
-                "TS-653",
-                "TS-853",
-                "TS-453U",
-                "TS-853U",
-                "TS-1253U",
-                "TS-453U-RP",
-                "TS-853U-RP",
-                "TS-1253U-RP",
-                "TS-453-8G",
-            ],
-        );
-        check(
-            "TS-x69",
-            &[
-                "TS-269",
-                "TS-469",
-                "TS-569",
-                "TS-669",
-                "TS-869",
-                "TS-469U",
-                "TS-469U-RP",
-                "TS-869U-RP",
-                "TS-1269U-RP",
-            ],
-        );
-        check(
-            "TS-x70",
-            &["TS-470", "TS-670", "TS-870", "TS-470U-RP", "TS-870U-RP", "TS-1270U-RP", "TS-870-16G"],
-        );
-        check("TVS-x63", &["TVS-463", "TVS-663", "TVS-863", "TVS-463-8G", "TVS-863-4G", "TVS-463U"]);
-        check(
-            "TVS-x71",
-            &[
-                "TVS-471",
-                "TVS-671",
-                "TVS-871",
-                "TVS-471U",
-                "TVS-471U-RP",
-                "TVS-871U-RP",
-                "TVS-1271U-RP",
-                "TVS-1271U-RP-16G",
-            ],
-        );
-        check("TVS-x82", &["TVS-682", "TVS-882", "TVS-1282", "TVS-682-8G", "TVS-1282-16G"]);
-        check("TS-1635", &["TS-1635", "TS-1635-4G"]);
-        check(
-            "TS-x31X",
-            &[
-                "TS-431X",
-                "TS-531X",
-                "TS-831X",
-                "TS-431X-2G",
-                "TS-431XU",
-                "TS-431XU-RP",
-                "TS-831XU-RP-4G",
-                "TS-1231XU-RP",
-            ],
-        );
-    }
-
-    #[test]
-    fn l4_case_and_blanks_do_not_matter() {
-        check("TS-x53", &["ts-453u-rp", " TS-453 ", "Ts-453", "TS - 453 U - RP", "TS-453\t"]);
-        check("TVS-ECx80U-SAS", &["tvs-ec880u-sas-rp", "TVS-EC880U-SAS -RP"]);
-        check("TS-x31X", &["ts-431x", "TS-431 X"]);
-    }
-
-    #[test]
-    fn l4_later_generations_and_other_letters_are_unknown() {
-        check(
-            "unknown",
-            &[
-                "TS-453D",
-                "TS-453E",
-                "TS-453A",
-                "TS-453B",
-                "TS-453Be",
-                "TS-453Bmini",
-                "TS-453BU",
-                "TS-453BU-RP",
-                "TS-453BT3",
-                "TS-453 Pro",
-                "TS-453mini",
-                "TS-453S Pro",
-                "TS-453DU",
-                "TS-453DU-RP",
-                "TS-453DX",
-                "TS-253A",
-                "TS-253D",
-                "TS-253E",
-                "TS-253Be",
-                "TS-653D",
-                "TS-853DU-RP",
-                "TS-1253BU-RP",
-                "TS-251A",
-                "TS-251B",
-                "TS-251C",
-                "TS-251D",
-                "TS-251+",
-                "TS-451+",
-                "TS-451A",
-                "TS-451D",
-                "TS-451D2",
-                "TS-451DeU",
-                "TS-251+-2G",
-                "TS-451S",
-                "TS-873A",
-                "TS-473A",
-                "TS-673A",
-                "TS-473",
-                "TS-873U",
-                "TS-873AU-RP",
-                "TS-431",
-                "TS-431+",
-                "TS-431P",
-                "TS-431P2",
-                "TS-431P3",
-                "TS-431K",
-                "TS-431KX",
-                "TS-431X2",
-                "TS-431X3",
-                "TS-431XeU",
-                "TS-431XeU-2G",
-                "TS-231",
-                "TS-231P",
-                "TS-131",
-                "TS-131P",
-                "TS-831",
-                "TS-1231",
-                "TS-431U",
-                "TVS-863+",
-                "TVS-871T",
-                "TVS-882T",
-                "TVS-882BR",
-                "TVS-882BRT3",
-                "TVS-882ST2",
-                "TVS-1282T",
-                "TVS-1282T3",
-                "TVS-673",
-                "TVS-872X",
-                "TVS-872XT",
-                "TVS-h874",
-                "TVS-473e",
-                "TVS-675",
-                "TVS-951X",
-                "TS-1635AX",
-                "TS-1635AX-8G",
-                "TS-1640",
-                "TS-1655",
-                "TS-1683XU-RP",
-                "TS-1677X",
-                "TS-1277",
-                "TS-EC879U-RP",
-                "TS-EC1279U-RP",
-                "TS-EC880U-RP",
-                "TS-EC880 Pro",
-                "TVS-EC880",
-                "TVS-EC1080",
-                "TVS-EC880U",
-                "TVS-EC880U-SAS R2",
-                "TVS-EC880U-SAS-RP R2",
-                "TVS-EC1580MU-SAS-RP",
-                "TVS-EC880U-RP",
-                "TES-1885U",
-                "TDS-16489U",
-                "TDS-16489U R2",
-                "TBS-453A",
-                "TBS-453DX",
-                "HS-453DX",
-                "HS-251+",
-                "IS-453S",
-                "QSW-1208",
-                "TS-h973AX",
-                "TS-h686",
-                "TS-h1290FX",
-                "TS-464",
-                "TS-464C2",
-                "TS-264",
-                "TS-328",
-                "TS-228",
-                "TS-332X",
-                "TS-410",
-                "TS-459 Pro",
-                "TS-879 Pro",
-                "TS-1079 Pro",
-                "TS-469L",
-                "TS-469 Pro",
-                "TS-470 Pro",
-                "TS-509",
-                "TR-004",
-                "TL-D800C",
-                "QNAP TS-453",
-                "453",
-                "TS453",
-                "TS-",
-                "TS-x53",
-                "TS-X53D",
-            ],
-        );
-    }
-
-    #[test]
-    fn l4_the_bay_count_has_one_or_two_digits() {
-        check("TS-x53", &["TS-153", "TS-1253", "TS-2453"]);
-        check("unknown", &["TS-53", "TS-053", "TS-0453", "TS-12453", "TS-453453", "TS-४५53"]);
-    }
-
-    #[test]
-    fn l4_suffixes_inherit_once_and_in_order() {
-        check("TS-x53", &["TS-453U-RP-8G", "TS-453-RP", "TS-453-16G"]);
-        check(
-            "unknown",
-            &[
-                "TS-453UU",
-                "TS-453-RPU",
-                "TS-453-RP-RP",
-                "TS-453-8G-RP",
-                "TS-453-0G",
-                "TS-453-8",
-                "TS-453-G",
-                "TS-453-8T",
-                "TS-453-9999G",
-                "TVS-EC880UU-SAS",
-                "TVS-EC880U-SASU",
-            ],
-        );
-    }
-
-    #[test]
-    fn l3_a_model_that_was_not_read_is_unknown() {
-        for (model, says) in
-            [(None, "not read"), (Some(" "), "not read"), (Some(&*"T".repeat(65)), "too long")]
-        {
-            let StandardPeriod::Unknown { why } = standard_period(model) else { panic!("{model:?}") };
-            assert!(why.contains(says), "{why}");
-        }
-    }
-}
+mod tests;

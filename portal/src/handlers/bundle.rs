@@ -198,6 +198,10 @@ fn entitlement_words(reading: &Reading) -> String {
             format!("Appears expired since {last_day}: check dealer and plans.")
         }
         Coverage::Unknown { why } => format!("Coverage not known: {why}."),
+        Coverage::Starts { first_day, last_day } => format!("Covered from {first_day} through {last_day}."),
+        Coverage::NotEligible { why } => format!("Not eligible: {why}."),
+        Coverage::Moved { serial } => format!("The coverage moved to the replacement {serial}."),
+        Coverage::NotBought => "No standard warranty is recorded.".to_owned(),
     };
     format!("{period} {today} Rules: {}.", entitlement.rules.join(", "))
 }
