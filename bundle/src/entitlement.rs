@@ -81,8 +81,9 @@ pub enum Answer {
     Yes,
     /// No.
     No,
-    /// Nobody said.
+    /// Nobody said, or in a word of a later version.
     #[default]
+    #[serde(other)]
     Unknown,
 }
 
@@ -208,8 +209,9 @@ pub enum Channel {
     Open,
     /// Recorded as out of business or unavailable.
     Gone,
-    /// Nobody said.
+    /// Nobody said, or in a word of a later version.
     #[default]
+    #[serde(other)]
     Unknown,
 }
 
@@ -379,6 +381,11 @@ mod tests {
         let later = r#"{"plans":[{"plan":"gold_service","years":9,"bought":"2030-01-01"}],"colour":"red"}"#;
         let later: Purchase = serde_json::from_str(later).expect("a later version reads");
         assert_eq!(later.plans.expect("plans")[0].plan, Plan::Other);
+        let odd = r#"{"original_purchaser":"perhaps","channel":"on_fire"}"#;
+        let odd: Purchase = serde_json::from_str(odd).expect("other words read");
+        assert_eq!((odd.original_purchaser, odd.channel), (Answer::Unknown, Channel::Unknown));
+        let same = serde_json::to_string(&odd).expect("JSON");
+        assert_eq!(serde_json::from_str::<Purchase>(&same).expect("our own words"), odd);
         let empty: Purchase = serde_json::from_str("{}").expect("an empty record reads");
         assert_eq!((empty.plans, empty.original_purchaser), (None, Answer::Unknown));
     }

@@ -192,7 +192,7 @@ fn look_up_purchase<T: Copy>(table: &'static [Series<T>], purchase: &Purchase) -
 }
 
 /// The standard period of a unit: what the record grants, else that of its series (L3).
-pub(crate) fn standard_period_of(purchase: &Purchase) -> StandardPeriod {
+fn standard_period_of(purchase: &Purchase) -> StandardPeriod {
     let listed = period(look_up_purchase(STANDARD, purchase));
     let granted = purchase.standard_years.filter(|&years| years > 0);
     match (listed, granted) {

@@ -3,7 +3,7 @@
 //! United States: the eleven of 5 U.S.C. 6103; one on a Saturday is kept on the Friday before, one on a Sunday on the
 //! Monday after. Inauguration Day is local and not here. Canada: the ten general holidays of the Canada Labour Code
 //! (section 166); one on a fixed date that falls on a weekend is kept on the next working day that is free (section
-//! 195 leaves the side to the employer; "next" is ours, as the federal public service does it). The days of provinces
+//! 193(2) leaves the side to the employer; "next" is ours, as the federal public service does it). The days of provinces
 //! and Easter Monday are not here. A holiday stands both on its date and on its observed day, in the year that the day
 //! lies in: New Year 2028 is a Saturday, so 31 December 2027 is in the table. A year outside is no weekday: it is
 //! unknown.

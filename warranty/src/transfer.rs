@@ -6,10 +6,8 @@
 
 use std::fmt;
 
-use assay_bundle::entitlement::{Purchase, StandardPeriod};
+use assay_bundle::entitlement::Purchase;
 use jiff::civil::Date;
-
-use crate::entitlement::standard_period_of;
 
 /// The records after a replacement took the coverage over (A13).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,30 +20,48 @@ pub struct Moved {
 
 /// Registers a replacement (A13). It takes over the *rest of the original's* coverage: its invoice date, its plans, its
 /// used visits and its series' terms, even where it is another, upgraded model.
-pub fn replace(original: &Purchase, serial: &str, model: Option<&str>) -> Moved {
-    let (standard_years, global_years) = match standard_period_of(original) {
-        StandardPeriod::Years { years, global_years, .. } => (Some(years), global_years),
-        StandardPeriod::Unknown { .. } => (original.standard_years, original.global_years),
-    };
+///
+/// # Errors
+/// The original was replaced before: it has nothing left to move.
+pub fn replace(original: &Purchase, serial: &str, model: Option<&str>) -> Result<Moved, AlreadyMoved> {
+    if let Some(serial) = &original.moved_to {
+        return Err(AlreadyMoved { serial: serial.clone() });
+    }
     // The replaced model's terms stay those of the coverage: without this the new model's series would be looked up.
     let series = original
         .series
         .clone()
         .or_else(|| original.model.clone())
-        .or_else(|| Some("the replaced unit, whose model is not recorded,".to_owned()));
-    Moved {
+        .unwrap_or_else(|| "the replaced unit, whose model is not recorded,".to_owned());
+    Ok(Moved {
         replacement: Purchase {
             model: model.map(str::to_owned),
             serial: Some(serial.to_owned()),
-            series,
-            standard_years,
-            global_years,
-            moved_to: None,
+            series: Some(series),
             ..original.clone()
         },
         original: Purchase { moved_to: Some(serial.to_owned()), ..original.clone() },
+    })
+}
+
+/// A unit whose coverage went to a replacement before (A13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlreadyMoved {
+    /// Serial number of that replacement.
+    pub serial: String,
+}
+
+impl fmt::Display for AlreadyMoved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the coverage moved to the replacement {} before (A13): register the replacement of that one",
+            self.serial
+        )
     }
 }
+
+impl std::error::Error for AlreadyMoved {}
 
 /// The records after customer-induced damage was found (A12).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +214,7 @@ mod tests {
         assert!(before.0.iter().all(|c| matches!(c, Coverage::Until { .. })), "{before:?}");
         // An upgraded unit of another series, with and without terms of its own.
         for model in ["TS-853BU-RP", "TS-h987XU-RP", "TVS-EC880U-SAS"] {
-            let moved = replace(&original(), "Q2", Some(model));
+            let moved = replace(&original(), "Q2", Some(model)).expect("not moved");
             assert_eq!(covered(&moved.replacement), before, "{model}");
             assert_eq!(moved.replacement.serial.as_deref(), Some("Q2"));
             assert_eq!(moved.replacement.model.as_deref(), Some(model));
@@ -206,7 +222,10 @@ mod tests {
             assert!(old.iter().all(|c| *c == Coverage::Moved { serial: "Q2".to_owned() }), "{old:?}");
             assert_eq!(left, None);
             // A second replacement is the first one over again.
-            assert_eq!(covered(&replace(&moved.replacement, "Q3", None).replacement), before);
+            let third = replace(&moved.replacement, "Q3", None).expect("not moved");
+            assert_eq!(covered(&third.replacement), before);
+            let error = replace(&moved.original, "Q4", None).expect_err("nothing is left");
+            assert!(error.to_string().contains("replacement Q2 before"), "{error}");
         }
     }
 
@@ -214,7 +233,7 @@ mod tests {
     fn a13_unknown_terms_stay_unknown() {
         for model in [None, Some("TS-453D".to_owned())] {
             let unlisted = Purchase { model, standard_years: None, ..original() };
-            let moved = replace(&unlisted, "Q2", Some("TS-453"));
+            let moved = replace(&unlisted, "Q2", Some("TS-453")).expect("not moved");
             let got = entitlement_of("2026-01-01".parse().ok(), &moved.replacement);
             assert!(matches!(got.standard, Coverage::Unknown { .. }), "{got:?}");
         }
@@ -222,7 +241,7 @@ mod tests {
 
     #[test]
     fn a12_the_original_warranty_is_reinstated_after_inspection() {
-        let moved = replace(&original(), "Q2", Some("TS-853BU-RP"));
+        let moved = replace(&original(), "Q2", Some("TS-853BU-RP")).expect("not moved");
         let error = customer_damage(&moved, None).expect_err("nobody looked");
         assert!(error.to_string().contains("after inspection only"), "{error}");
         let got = customer_damage(&moved, "2025-12-01".parse().ok()).expect("inspected");

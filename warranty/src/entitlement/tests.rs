@@ -20,7 +20,7 @@ fn check(today: &str, model: &str, invoice: &str, expected: &str) {
 fn short(coverage: &Coverage) -> String {
     match coverage {
         Coverage::Until { last_day } => format!("until {last_day}"),
-        Coverage::Starts { first_day, last_day } => format!("from {first_day} until {last_day}"),
+        Coverage::Starts { first_day, last_day } => format!("starts {first_day}, ends {last_day}"),
         Coverage::AppearsExpired { last_day } => format!("appears expired {last_day}"),
         Coverage::Unknown { why } => why.clone(),
         Coverage::NotEligible { why } => format!("not eligible: {why}"),

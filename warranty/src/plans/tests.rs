@@ -39,7 +39,7 @@ fn tower(years: u8, bought: &str, change: impl Fn(&mut Purchase)) -> Purchase {
 fn short(coverage: &Coverage) -> String {
     match coverage {
         Coverage::Until { last_day } => format!("until {last_day}"),
-        Coverage::Starts { first_day, last_day } => format!("from {first_day} until {last_day}"),
+        Coverage::Starts { first_day, last_day } => format!("starts {first_day}, ends {last_day}"),
         Coverage::AppearsExpired { last_day } => format!("appears expired {last_day}"),
         Coverage::Unknown { why } => why.clone(),
         Coverage::NotEligible { why } => format!("not eligible: {why}"),
@@ -75,11 +75,12 @@ fn on_site(today: &str, purchase: &Purchase, expected: &str) -> Entitlement {
 #[test]
 fn e1_within_60_days_of_the_invoice() {
     // 1 March and 60 days is 30 April.
-    extended("2025-01-01", &tower(1, "2024-03-01", |_| {}), "from 2026-03-02 until 2027-03-01");
-    extended("2025-01-01", &tower(1, "2024-04-30", |_| {}), "from 2026-03-02 until 2027-03-01");
+    extended("2025-01-01", &tower(1, "2024-03-01", |_| {}), "starts 2026-03-02, ends 2027-03-01");
+    extended("2025-01-01", &tower(1, "2024-04-30", |_| {}), "starts 2026-03-02, ends 2027-03-01");
     extended("2025-01-01", &tower(1, "2024-05-01", |_| {}), "not eligible: it was bought 61 days after");
     extended("2025-01-01", &tower(1, "2024-02-29", |_| {}), "before the unit");
     extended("2024-03-15", &tower(1, "2024-04-01", |_| {}), "lies in the future");
+    extended("2024-04-01", &tower(1, "2024-04-01", |_| {}), "starts 2026-03-02");
     extended("2025-01-01", &tower(1, "30.04.2024", |_| {}), "is no date");
     extended(
         "2025-01-01",
@@ -91,7 +92,7 @@ fn e1_within_60_days_of_the_invoice() {
 #[test]
 fn e2_starts_when_the_standard_warranty_has_expired() {
     let one = tower(1, "2024-03-01", |_| {});
-    extended("2026-03-01", &one, "from 2026-03-02 until 2027-03-01");
+    extended("2026-03-01", &one, "starts 2026-03-02, ends 2027-03-01");
     extended("2026-03-02", &one, "until 2027-03-01");
     extended("2027-03-01", &one, "until 2027-03-01");
     extended("2027-03-02", &one, "appears expired 2027-03-01");
@@ -100,7 +101,7 @@ fn e2_starts_when_the_standard_warranty_has_expired() {
     let leap = |years| tower(years, "2024-03-01", |p| p.invoice_date = Some("2024-02-29".into()));
     extended("2026-03-01", &leap(1), "until 2027-02-28");
     extended("2026-03-01", &leap(2), "until 2028-02-29");
-    extended("2026-02-28", &leap(2), "from 2026-03-01");
+    extended("2026-02-28", &leap(2), "starts 2026-03-01");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn e3_options_by_series() {
         let model = model.to_owned();
         tower(years, "2024-03-01", move |p| p.model = Some(model.clone()))
     };
-    extended("2024-06-01", &of("TS-1685", 2), "from 2027-03-02 until 2029-03-01");
+    extended("2024-06-01", &of("TS-1685", 2), "starts 2027-03-02, ends 2029-03-01");
     extended(
         "2024-06-01",
         &of("TS-1685", 3),
@@ -284,6 +285,9 @@ fn the_best_of_several_plans_counts_with_its_own_reasons() {
     for coverage in [&got.extended, &got.on_site] {
         assert_eq!(*coverage, Coverage::NotBought);
     }
+    // What has to be asked comes before what is over.
+    let odd = unit(&[plan(Plan::AdvancedReplacement, 2, FIVE), plan(Plan::AdvancedReplacement, 3, "soon")]);
+    advanced("2026-06-01", &odd, "is no date");
     let longer = unit(&[plan(Plan::AdvancedReplacement, 3, FIVE), plan(Plan::AdvancedReplacement, 5, FIVE)]);
     advanced("2025-01-01", &longer, "until 2029-03-01");
 }
