@@ -9,6 +9,7 @@ use crate::support::root;
 const LISTS: &[(&str, &str)] = &[
     ("collector/src/probes", "collector/src/probes.rs"),
     ("diagnosis/src/rules", "diagnosis/src/rules.rs"),
+    ("warranty/src/lanes", "warranty/src/lanes.rs"),
     ("agent/src/commands", "agent/src/commands.rs"),
     ("portal/src/handlers", "portal/src/handlers.rs"),
 ];
