@@ -4,6 +4,7 @@
 use crate::rule::Rule;
 
 pub mod drive_pending_sectors;
+pub mod drive_self_test_failed;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
 pub mod drive_too_hot;
@@ -17,6 +18,7 @@ pub static RULES: &[&Rule] = &[
     &drive_smart_failed::RULE,
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
+    &drive_self_test_failed::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -52,6 +54,7 @@ mod tests {
         (&drive_smart_failed::RULE, drive_smart_failed::tests::four),
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
+        (&drive_self_test_failed::RULE, drive_self_test_failed::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

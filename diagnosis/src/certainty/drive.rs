@@ -50,6 +50,18 @@ pub static PENDING_SEVERAL_DRIVES: Row = Row {
     shares: &[part(Component::Drive, 50), shared(Component::Psu, 30), environment(Component::PowerInput, 20)],
     source: "judgement: one mark on several drives points at what they share (supply, a power loss)",
 };
+/// The drive failed its own test.
+pub static SELF_TEST_FAILED: Row = Row {
+    situation: "the newest completed self-test of the drive failed",
+    shares: &[part(Component::Drive, 100)],
+    source: "ATA and SCSI self-test status: the test runs inside the drive and uses no cable; Seagate and Western Digital accept it as proof",
+};
+/// The drive failed its own test long ago, or a shorter test passed since.
+pub static SELF_TEST_FAILED_LONG_AGO: Row = Row {
+    situation: "a self-test of the drive failed, and what came since neither repeats nor outdates it",
+    shares: &[part(Component::Drive, 80), environment(Component::PowerInput, 20)],
+    source: "judgement: the failing place may have been rewritten since, and a write cut by a power loss heals that way",
+};
 /// A reader is stuck on one drive.
 pub static READER_STUCK: Row = Row {
     situation: "a reader never came back from one drive",
@@ -72,6 +84,8 @@ pub(super) static DRIVE_ROWS: &[&Row] = &[
     &PENDING_ONE_DRIVE,
     &PENDING_WITH_WITNESS,
     &PENDING_SEVERAL_DRIVES,
+    &SELF_TEST_FAILED,
+    &SELF_TEST_FAILED_LONG_AGO,
     &READER_STUCK,
     &READERS_STUCK,
 ];
