@@ -44,6 +44,12 @@ pub static PENDING_WITH_WITNESS: Row = Row {
     shares: &[part(Component::Drive, 90), environment(Component::PowerInput, 10)],
     source: "judgement after CDEF (USENIX ATC 2018): counters and kernel errors together beat either alone",
 };
+/// Pending sectors on one drive that stay and grow in number.
+pub static PENDING_RISING: Row = Row {
+    situation: "one drive has sectors that it could not read, and more came within a day",
+    shares: &[part(Component::Drive, 90), environment(Component::PowerInput, 10)],
+    source: "judgement after Google (FAST 2007: drives with such errors fail far more often within 60 days); a power loss leaves its mark once and not again",
+};
 /// Pending sectors on several drives.
 pub static PENDING_SEVERAL_DRIVES: Row = Row {
     situation: "several drives have sectors that they could not read",
@@ -83,6 +89,7 @@ pub(super) static DRIVE_ROWS: &[&Row] = &[
     &DRIVE_WORN,
     &PENDING_ONE_DRIVE,
     &PENDING_WITH_WITNESS,
+    &PENDING_RISING,
     &PENDING_SEVERAL_DRIVES,
     &SELF_TEST_FAILED,
     &SELF_TEST_FAILED_LONG_AGO,
