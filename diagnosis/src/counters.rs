@@ -96,6 +96,10 @@ pub(crate) fn counted<'a>(drive: &'a Drive, id: u8, names: &[&str]) -> Counted<'
     };
     let Some(row) = table.iter().find(|a| a.id == id) else { return Counted::CountsNone };
     if !named(row, names) {
+        // A row without a meaning, or at 0, looks like nothing: there is nothing to clear.
+        if row.raw == 0 || row.name.to_ascii_lowercase().starts_with("unknown") {
+            return Counted::CountsNone;
+        }
         return Counted::OtherMeaning(format!(
             "its attribute {id} is {}, which counts something else",
             row.name

@@ -25,7 +25,7 @@ const NAME: &str = "current_pending_sector";
 /// From so many pending sectors a drive is suspicious.
 const PENDING_FROM: u64 = 1;
 /// Signatures of the kernel log that say that a read of the medium failed.
-const READ_FAILED: [&str; 4] =
+pub(crate) const READ_FAILED: [&str; 4] =
     ["ata-uncorrectable", "scsi-medium-error", "scsi-unrecovered-read", "medium-error"];
 /// From here a raw value is several numbers packed into one, or a sentinel: no drive has four billion pending sectors.
 const PACKED_FROM: u64 = 0xffff_ffff;
@@ -94,7 +94,7 @@ fn judge(view: &View<'_>, drive: &Drive, several: bool) -> Judgement {
     }
 
     let failed_test = last_completed_test(drive).filter(|t| t.outcome == SelfTestOutcome::Failed);
-    let kernel = kernel_witness(facts, drive);
+    let kernel = kernel_witness(facts, drive, &READ_FAILED);
     let moved = rising(facts, drive);
     // From 0 it is the same first appearance as a count from one moment; a power loss leaves that too.
     let grew = moved.as_ref().is_some_and(|m| m.rise.from >= PENDING_FROM);
@@ -245,14 +245,14 @@ fn uncorrectable(drive: &Drive) -> Option<Evidence> {
     Some(told(fact(drive, &format!("ata_attributes[198 {}]", a.name)), format!("{} sectors", a.raw), from))
 }
 
-/// Read errors of the medium that the kernel logged for this drive, under its name or its port's. A port with a port
+/// What the kernel logged for this drive under these signatures, under its name or its port's. A port with a port
 /// multiplier speaks for several drives, so it speaks for none.
-fn kernel_witness(facts: &Facts, drive: &Drive) -> Option<Evidence> {
+pub(crate) fn kernel_witness(facts: &Facts, drive: &Drive, signatures: &[&str]) -> Option<Evidence> {
     let own = disk(&drive.device);
     let blocks = || facts.block_devices.value().into_iter().flatten();
     let port = blocks().find(|b| disk(&b.name) == own).and_then(|b| b.ata_port.value());
     let port = port.filter(|port| blocks().filter(|b| b.ata_port.value() == Some(port)).count() == 1);
-    log_witness(facts, &READ_FAILED, |subject| {
+    log_witness(facts, signatures, |subject| {
         subject.is_some_and(|s| disk(s) == own || port.is_some_and(|p| p == s))
     })
 }

@@ -1,0 +1,187 @@
+//! DRV-005: drive returned errors that it could not correct.
+
+use assay_bundle::Observed;
+use assay_bundle::diagnosis::{Component, Evidence, Verdict};
+use assay_bundle::facts::drive::{AtaErrorKind, Drive, Protocol};
+use assay_bundle::facts::history::Metric;
+
+use crate::certainty::{UNCORRECTABLE, UNCORRECTABLE_WITH_WITNESS};
+use crate::counters::{Counted, counted, each, finding, rose, untold, yields};
+use crate::course::{Course, DAY_S, WEEK_S};
+use crate::evidence::{test, told};
+use crate::rule::{Judgement, Rule};
+use crate::rules::drive_pending_sectors::{READ_FAILED, kernel_witness};
+use crate::shared::Mark;
+use crate::subject::{fact, name};
+use crate::view::View;
+
+/// From so many errors on a drive is suspicious (Backblaze 2014 and 2016: replaced from the first one on).
+const ERRORS_FROM: u64 = 1;
+/// A count that was followed for so long and did not rise is watched only: the risk is highest within 60 days of an
+/// error (Google, FAST 2007).
+const QUIET_S: u64 = 60 * DAY_S;
+/// Names of attribute 187 where it counts them, in small letters.
+const NAMES: [&str; 2] = ["reported_uncorrect", "uncorrectable_error_c"];
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "DRV-005",
+    title: "Drive returned errors that it could not correct",
+    component: Component::Drive,
+    checks: "Errors that an ATA drive reported to the host because it could not correct them: the device statistics, and attribute 187 where its name says so; with its course over earlier runs, the drive's error log and read errors of the kernel.",
+    why: "Each of them was data that the drive could not give back; redundancy hid it. No other single counter predicts a failure as well, and drives with one are most likely to fail within weeks.",
+    what_to_do: "Back up the data, then run the drive's extended self-test: it decides whether the medium is still damaged.",
+    threshold_source: "1 error: Backblaze 2014 and 2016 (drives with attribute 187 above 0 are taken out). Confirmed when the count rises within 7 days while the kernel sees reads of the same drive fail. Watched only after 60 days without another: Google, FAST 2007.",
+    evaluate,
+};
+
+fn evaluate(view: &View<'_>) -> Vec<Judgement> {
+    each(view, |drive| judge(view, drive))
+}
+
+fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
+    let (facts, subject) = (view.facts, name(drive));
+    if matches!(drive.protocol.value(), Some(Protocol::Nvme | Protocol::Scsi)) {
+        return Judgement::not_applicable(subject);
+    }
+    let statistic = match &drive.ata_statistics {
+        Observed::Seen { value, from } => value.uncorrectable_errors.map(|n| (n, from.as_str())),
+        _ => None,
+    };
+    let by_table = match (counted(drive, 187, &NAMES), statistic) {
+        (Counted::Count(counter), _) => Some(counter),
+        (_, Some(_)) => None,
+        (why, None) => return untold(drive, why),
+    };
+    let mut counts: Vec<(u64, Evidence)> = Vec::new();
+    counts.extend(by_table.as_ref().map(|c| (c.count, c.evidence(drive, "errors"))));
+    counts.extend(statistic.map(|(n, from)| {
+        (n, told(fact(drive, "ata_statistics.uncorrectable_errors"), format!("{n} errors"), from))
+    }));
+    let errors = counts.iter().map(|(n, _)| *n).max().unwrap_or(0);
+    if errors < ERRORS_FROM {
+        return Judgement::clear(subject);
+    }
+    if let Some(shared) = yields(view, drive, Mark::Media, "its count of uncorrectable errors") {
+        return shared;
+    }
+    let (counted, against): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(n, _)| *n == errors);
+    let mut why: Vec<Evidence> = counted.into_iter().map(|(_, e)| e).collect();
+    why.extend(logged(drive));
+    let moved = by_table.as_ref().and_then(|c| rose(facts, drive, c, Some(Metric::Ata187), WEEK_S));
+    let kernel = kernel_witness(facts, drive, &READ_FAILED);
+    let quiet = by_table.as_ref().and_then(|c| match c.course(facts, drive, Metric::Ata187, QUIET_S) {
+        Course::Still { followed_s } => followed_s.filter(|s| *s >= QUIET_S && kernel.is_none()),
+        _ => None,
+    });
+    let (row, verdict) = match (moved.is_some() && kernel.is_some(), quiet) {
+        (true, _) => (&UNCORRECTABLE_WITH_WITNESS, Verdict::Confirmed),
+        (false, Some(_)) => (&UNCORRECTABLE, Verdict::Watch),
+        (false, None) => (&UNCORRECTABLE, Verdict::Suspected),
+    };
+    let rate = moved.as_ref().map(|m| m.rise.rate());
+    why.extend(moved.map(|m| m.evidence));
+    why.extend(kernel);
+    let noun = if errors == 1 { "error" } else { "errors" };
+    let title = format!("The {subject} returned {errors} {noun} that it could not correct");
+    let mut finding = finding(&RULE, view, drive, row, (verdict, title), why);
+    finding.rate = rate;
+    finding.counter_evidence = against.into_iter().map(|(_, e)| e).collect();
+    finding.counter_evidence.extend(quiet.map(|s| {
+        told(
+            fact(drive, "ata_attributes"),
+            format!("did not rise in {} days", s / DAY_S),
+            "state/recorder.jsonl",
+        )
+    }));
+    match verdict {
+        Verdict::Confirmed => {
+            finding.advice = "Back up the data now, then have the drive replaced by its own maker: errors of the medium rise and the system meets them.".to_owned();
+        }
+        Verdict::Suspected => {
+            finding.test = test(
+                "With a backup made, run the drive's extended self-test and read the count again after a week; the drive stays in its bay.",
+                &[
+                    "The test fails, or the count rises: the drive is defective.",
+                    "The test passes and the count stays: an old error; keep the drive and watch it.",
+                ],
+            );
+        }
+        Verdict::Watch => {
+            finding.advice =
+                "Nothing to do now: the count is old. Keep backups, and look again when it rises.".to_owned();
+        }
+    }
+    Judgement::found(subject, finding)
+}
+
+/// The newest error of the drive's own log that is about the medium.
+fn logged(drive: &Drive) -> Option<Evidence> {
+    let Observed::Seen { value, from } = &drive.ata_errors else { return None };
+    let error = value.iter().find(|e| e.kind == AtaErrorKind::Uncorrectable)?;
+    let at = error.at_power_on_hours.map(|h| format!(" at {h} under power")).unwrap_or_default();
+    Some(told(fact(drive, "ata_errors"), format!("the newest read error of its log was{at}"), from))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::fixture::{Four, attribute, hdd, nvme, nvme_health, recorded, with_drives, with_log};
+    use assay_bundle::facts::drive::AtaStatistics;
+    use assay_bundle::facts::kernel_log::KernelEvent;
+
+    pub(crate) fn four() -> Four {
+        Four {
+            fires: with_drives(vec![with(3)]),
+            clear: with_drives(vec![with(0)]),
+            cannot_tell: with_drives(vec![Drive { ata_attributes: Observed::NotCollected, ..hdd("sda", 1) }]),
+            not_applicable: Some(with_drives(vec![nvme("nvme0", nvme_health(0, 0, 0))])),
+        }
+    }
+
+    fn with(errors: u64) -> Drive {
+        let rows = vec![attribute(187, "Reported_Uncorrect", errors)];
+        Drive { ata_attributes: Observed::seen(rows, "cmd/smartctl.sat.sda/stdout"), ..hdd("sda", 3) }
+    }
+
+    #[test]
+    fn by_table_and_by_statistics() {
+        let check = |drive, state: &str, says: &str| {
+            crate::fixture::check(evaluate, &with_drives(vec![drive]), &[state], says);
+        };
+        check(with(0), "clear", "");
+        check(with(1), "found, suspected", "returned 1 error that");
+        check(hdd("sda", 1), "not applicable", "");
+        let statistics = |n| {
+            Observed::seen(AtaStatistics { uncorrectable_errors: Some(n), ..AtaStatistics::default() }, "x")
+        };
+        check(Drive { ata_statistics: statistics(0), ..hdd("sda", 1) }, "clear", "");
+        check(Drive { ata_statistics: statistics(2), ..hdd("sda", 1) }, "found, suspected", "2 errors");
+        check(Drive { ata_statistics: statistics(0), ..with(2) }, "found, suspected", "0 errors");
+    }
+
+    #[test]
+    fn a_rise_with_failed_reads_is_proof() {
+        const NOW: i64 = 1_700_000_100;
+        const DAY: i64 = 86_400;
+        let unread = || KernelEvent {
+            signature: "ata-uncorrectable".to_owned(),
+            subject: Some("sda".to_owned()),
+            repeats: 1,
+            line: 4,
+            ..KernelEvent::default()
+        };
+        let check = |points: &[(i64, u32, Option<i64>)], events, state: &str, says: &str| {
+            let drive = with(5);
+            let facts = recorded(with_drives(vec![drive.clone()]), &drive, Metric::Ata187, points);
+            crate::fixture::check(evaluate, &with_log(facts, events), &[state], says);
+        };
+        let rose = [(NOW - 3 * DAY, 0, Some(1))];
+        check(&rose, vec![unread()], "found, confirmed", "rose from 1 to 5");
+        check(&rose, Vec::new(), "found, suspected", "rose from 1 to 5");
+        let still = [(NOW - 90 * DAY, 0, Some(5))];
+        check(&still, Vec::new(), "found, watch", "did not rise in 90 days");
+        check(&still, vec![unread()], "found, suspected", "");
+        check(&[(NOW - 9 * DAY, 0, Some(5))], Vec::new(), "found, suspected", "");
+    }
+}
