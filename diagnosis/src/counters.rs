@@ -15,7 +15,7 @@ use crate::course::{Course, Rise, course, series_of_drive};
 use crate::evidence::told;
 use crate::health::{is_copy, says_failing};
 use crate::removal::safe_to_remove;
-use crate::rule::{Judgement, Rule, over};
+use crate::rule::{Judgement, Outcome, Rule, over};
 use crate::rules::drive_self_test_failed;
 use crate::shared::Mark;
 use crate::subject::{asleep, fact, identity, name, sorted, suspects, why_missing};
@@ -30,6 +30,16 @@ const LOW_16: u64 = 0xffff;
 /// Judges every drive, in the order in which a person looks at them.
 pub(crate) fn each(view: &View<'_>, judge: impl Fn(&Drive) -> Judgement) -> Vec<Judgement> {
     over(&view.facts.drives, "drives", false, |drives| sorted(drives).into_iter().map(judge).collect())
+}
+
+/// The same, and one line where no drive's reading is there at all: nobody reads it on this machine.
+pub(crate) fn once(judgements: Vec<Judgement>, why: &str) -> Vec<Judgement> {
+    let untold = |j: &Judgement| matches!(j.outcome, Outcome::CannotTell { .. });
+    let mut applies = judgements.iter().filter(|j| j.outcome != Outcome::NotApplicable);
+    if judgements.iter().filter(|j| untold(j)).count() > 1 && applies.all(untold) {
+        return vec![Judgement::cannot_tell("drives", why, false)];
+    }
+    judgements
 }
 
 /// A finding about one drive: what identifies it comes first, and whether it may be pulled stands below.

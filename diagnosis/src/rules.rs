@@ -17,9 +17,14 @@ pub mod drive_spin_retry;
 pub mod drive_stuck;
 pub mod drive_too_hot;
 pub mod fan_stalled;
+pub mod link_crc;
+pub mod link_slow;
 pub mod md_degraded;
 pub mod memory_uncorrected;
 pub mod power_unit;
+pub mod ssd_program_fail;
+pub mod ssd_spare_low;
+pub mod ssd_worn;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -35,6 +40,11 @@ pub static RULES: &[&Rule] = &[
     &drive_command_timeout::RULE,
     &drive_offline_uncorrectable::RULE,
     &drive_identity_changed::RULE,
+    &link_crc::RULE,
+    &link_slow::RULE,
+    &ssd_worn::RULE,
+    &ssd_spare_low::RULE,
+    &ssd_program_fail::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -79,6 +89,11 @@ mod tests {
         (&drive_command_timeout::RULE, drive_command_timeout::tests::four),
         (&drive_offline_uncorrectable::RULE, drive_offline_uncorrectable::tests::four),
         (&drive_identity_changed::RULE, drive_identity_changed::tests::four),
+        (&link_crc::RULE, link_crc::tests::four),
+        (&link_slow::RULE, link_slow::tests::four),
+        (&ssd_worn::RULE, ssd_worn::tests::four),
+        (&ssd_spare_low::RULE, ssd_spare_low::tests::four),
+        (&ssd_program_fail::RULE, ssd_program_fail::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

@@ -140,6 +140,42 @@ pub static IDENTITY_CHANGED: Row = Row {
     shares: &[part(Component::Drive, 60), software(40)],
     source: "judgement: firmware that broke down, or an update, a tool or a hidden area that changed what it says",
 };
+/// Frames damaged on the link to a drive.
+pub static LINK_DAMAGES: Row = Row {
+    situation: "the drive counts ever more damaged frames on its link",
+    shares: &[cable(50), shared(Component::Slot, 30), part(Component::Drive, 20)],
+    source: "judgement: contacts and cables wear first; the electronics at either end are the rest",
+};
+/// Frames damaged on the link to a drive, by the kernel.
+pub static LINK_DAMAGES_WITNESSED: Row = Row {
+    situation: "the kernel sees damaged frames on the link to one drive",
+    shares: &[cable(60), shared(Component::Slot, 30), part(Component::Drive, 10)],
+    source: "Linux libata: ICRC and SError name the link, not the medium; which end of it is judgement",
+};
+/// A link that runs below its speed.
+pub static LINK_SLOW: Row = Row {
+    situation: "the link to one drive runs slower than both ends can",
+    shares: &[cable(50), shared(Component::Slot, 30), part(Component::Drive, 20)],
+    source: "judgement: a link falls back after errors at the higher speed, and contacts cause most of them",
+};
+/// A solid-state drive near or past its rated writes.
+pub static WORN: Row = Row {
+    situation: "the solid-state drive has used most of its rated writes",
+    shares: &[part(Component::Drive, 100)],
+    source: "the maker's own estimate of wear",
+};
+/// A solid-state drive without spare blocks.
+pub static SPARE_LOW: Row = Row {
+    situation: "the solid-state drive has hardly any spare blocks left",
+    shares: &[part(Component::Drive, 100)],
+    source: "the maker's own count of the reserve inside the drive",
+};
+/// Flash that cannot be written or erased.
+pub static FLASH_FAILS: Row = Row {
+    situation: "blocks of the solid-state drive could not be written or erased",
+    shares: &[part(Component::Drive, 100)],
+    source: "the attribute's meaning: the drive's own flash refused; nothing outside it explains that",
+};
 /// A reader is stuck on one drive.
 pub static READER_STUCK: Row = Row {
     situation: "a reader never came back from one drive",
@@ -177,6 +213,12 @@ pub(super) static DRIVE_ROWS: &[&Row] = &[
     &OFFLINE_UNCORRECTABLE,
     &FIRMWARE_BROKE_DOWN,
     &IDENTITY_CHANGED,
+    &LINK_DAMAGES,
+    &LINK_DAMAGES_WITNESSED,
+    &LINK_SLOW,
+    &WORN,
+    &SPARE_LOW,
+    &FLASH_FAILS,
     &READER_STUCK,
     &READERS_STUCK,
 ];

@@ -7,10 +7,10 @@ use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::drive::{Drive, Protocol, SelfTest, SelfTestOutcome};
 
 use crate::certainty::{SELF_TEST_FAILED, SELF_TEST_FAILED_LONG_AGO};
-use crate::counters::{Counted, counted, each, finding};
+use crate::counters::{Counted, counted, each, finding, once};
 use crate::evidence::{test, told};
 use crate::health::says_failing;
-use crate::rule::{Judgement, Outcome, Rule};
+use crate::rule::{Judgement, Rule};
 use crate::rules::drive_pending_sectors::has_pending;
 use crate::subject::{asleep, fact, name, test_evidence, why_missing};
 use crate::view::View;
@@ -34,16 +34,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn evaluate(view: &View<'_>) -> Vec<Judgement> {
-    let judgements = each(view, |drive| judge(view, drive));
-    let untold = |j: &Judgement| matches!(j.outcome, Outcome::CannotTell { .. });
-    let applies = |j: &&Judgement| j.outcome != Outcome::NotApplicable;
-    // Where nobody reads these logs at all, one line says so.
-    if judgements.len() > 1 && judgements.iter().filter(applies).all(untold) && judgements.iter().any(untold)
-    {
-        let why = "no self-test log of any drive was read".to_owned();
-        return vec![Judgement::cannot_tell("drives", why, false)];
-    }
-    judgements
+    once(each(view, |drive| judge(view, drive)), "no self-test log of any drive was read")
 }
 
 /// What the log of a drive comes to.
