@@ -13,12 +13,14 @@ use assay_bundle::{Observed, facts::Facts};
 use crate::certainty::Row;
 use crate::course::{Course, Rise, course, series_of_drive};
 use crate::evidence::told;
-use crate::health::{is_copy, says_failing};
+use crate::health::{fails_now, is_copy, says_failing};
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Outcome, Rule, over};
 use crate::rules::drive_self_test_failed;
 use crate::shared::Mark;
-use crate::subject::{asleep, fact, identity, name, sorted, suspects, why_missing};
+use crate::subject::{
+    asleep, fact, identity, last_completed_test, name, sorted, suspects, test_evidence, why_missing,
+};
 use crate::view::View;
 
 /// From here a raw value is several numbers packed into one, or a sentinel: no drive counts four billion events.
@@ -26,6 +28,11 @@ const PACKED_FROM: u64 = 0xffff_ffff;
 /// Makers that pack several numbers keep the count itself in the low 16 bits (smartmontools' drive database, formats
 /// `raw16(raw16)` and Seagate's 188).
 const LOW_16: u64 = 0xffff;
+
+/// What settles a suspicion about a medium, in the same words wherever it is asked for. Nothing is moved.
+pub(crate) const EXTENDED_TEST: &str = "With a backup made, run the drive's extended self-test (QTS calls it the complete test) and read its counts again after a week; the drive stays in its bay.";
+/// What a count that is only watched needs.
+pub(crate) const LOOK_AGAIN: &str = "Read the drive's counts again in a month, with nothing moved.";
 
 /// Judges every drive, in the order in which a person looks at them.
 pub(crate) fn each(view: &View<'_>, judge: impl Fn(&Drive) -> Judgement) -> Vec<Judgement> {
@@ -52,8 +59,14 @@ pub(crate) fn finding(
     why: Vec<Evidence>,
 ) -> Finding {
     let mut evidence = identity(drive);
+    let known = evidence.len();
     evidence.extend(why);
+    let copied = evidence.iter().skip(known).find(|e| is_copy(&e.from)).map(|e| e.from.clone());
     let mut finding = rule.finding(verdict, title, suspects(row, drive), evidence);
+    if let Some(from) = copied {
+        let doubt = "the count is from QTS's copy of the table, whose format is known from samples";
+        finding.counter_evidence.push(told(fact(drive, "ata_attributes"), doubt, &from));
+    }
     finding.safe_to_remove = Some(safe_to_remove(view.facts, drive));
     finding
 }
@@ -62,6 +75,17 @@ pub(crate) fn finding(
 /// its own test.
 pub(crate) fn own_proof(drive: &Drive) -> bool {
     says_failing(drive) || drive_self_test_failed::failed(drive)
+}
+
+/// The failed self-test of a drive whose newest completed one failed: with it, damage of the medium is proven.
+pub(crate) fn failed_test(drive: &Drive) -> Option<Evidence> {
+    let test = last_completed_test(drive).filter(|_| drive_self_test_failed::failed(drive))?;
+    Some(test_evidence(drive, test))
+}
+
+/// Whether the row is the drive's own prediction of its failure: then DRV-001 shows it, and no other rule repeats it.
+pub(crate) fn predicts(row: &AtaAttribute, from: &str) -> bool {
+    fails_now(row) && row.prefailure && !is_copy(from)
 }
 
 /// Several drives with one mark are blamed on what they share: the drive is cleared, unless it has proof of its own.

@@ -4,7 +4,7 @@ use assay_bundle::diagnosis::{Component, Verdict};
 use assay_bundle::facts::drive::Drive;
 
 use crate::certainty::END_TO_END;
-use crate::counters::{Counted, counted, each, finding, rose, untold};
+use crate::counters::{Counted, counted, each, finding, predicts, rose, untold};
 use crate::course::WEEK_S;
 use crate::evidence::{test, told};
 use crate::health::{fails_now, is_copy};
@@ -23,7 +23,7 @@ pub static RULE: Rule = Rule {
     checks: "Errors between a drive's interface and its medium, found by its own parity: attribute 184 where its name says so, its threshold, and its course in QTS's event log.",
     why: "The data was right on the cable and wrong behind it: the drive's own memory or controller damages it. That may reach the data without a word, and no cable explains it.",
     what_to_do: "Back up the data and compare it with an older backup, then have the drive replaced.",
-    threshold_source: "1 error: makers put the threshold at 97 to 99 of 100, so that 1 to 3 errors reach it. Defective at that threshold, which is the maker's own prediction.",
+    threshold_source: "1 error: makers put the threshold at 97 to 99 of 100, so that 1 to 3 errors reach it. Defective at that threshold; where the drive counts it as a prediction DRV-001 says so.",
     evaluate,
 };
 
@@ -37,6 +37,9 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         Counted::Count(counter) => counter,
         why => return untold(drive, why),
     };
+    if predicts(counter.row, counter.from) {
+        return Judgement::not_applicable(subject);
+    }
     if counter.count < ERRORS_FROM {
         return Judgement::clear(subject);
     }
@@ -92,7 +95,8 @@ pub(crate) mod tests {
         };
         check(attribute(184, "End-to-End_Error", 0), "clear", "");
         check(attribute(184, "End-to-End_Error_Count", 1), "found, suspected", "counts 1 error on");
-        check(failing(184, "End-to-End_Error", true, WhenFailed::Now), "found, confirmed", "own threshold");
+        check(failing(184, "End-to-End_Error", true, WhenFailed::Now), "not applicable", "");
+        check(failing(184, "End-to-End_Error", false, WhenFailed::Now), "found, confirmed", "own threshold");
         check(attribute(184, "Factory_Bad_Block_Count", 20), "exonerated", "Factory_Bad_Block_Count");
         check(attribute(184, "Error_Correction_Count", 20), "exonerated", "Error_Correction_Count");
         check(attribute(184, "Unknown_Attribute", 20), "not applicable", "");

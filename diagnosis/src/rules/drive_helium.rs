@@ -5,7 +5,7 @@ use assay_bundle::diagnosis::{Component, Verdict};
 use assay_bundle::facts::drive::{AtaAttribute, Drive, Medium};
 
 use crate::certainty::HELIUM;
-use crate::counters::{each, finding, named};
+use crate::counters::{each, finding, named, predicts};
 use crate::evidence::{test, told};
 use crate::health::{fails_now, is_copy};
 use crate::rule::{Judgement, Rule};
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     checks: "The helium level of sealed hard disks: attribute 22 where its name says so, against the full level and the maker's threshold.",
     why: "The heads of these disks fly on helium. It cannot be refilled, and without it the heads touch the surface: all data is lost at once.",
     what_to_do: "Back up the data now, then have the disk replaced by its own maker.",
-    threshold_source: "100 is full, and the makers' threshold is 25 (Western Digital and HGST, attribute 22). Anything between has leaked.",
+    threshold_source: "100 is full, and the makers' threshold is 25 (Western Digital and HGST, attribute 22). Anything between has leaked; what the drive itself predicts DRV-001 says.",
     evaluate,
 };
 
@@ -55,6 +55,9 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     let Some((row, level)) = row.and_then(|row| Some((row, level(row)?))) else {
         return Judgement::not_applicable(subject);
     };
+    if predicts(row, from) {
+        return Judgement::not_applicable(subject);
+    }
     let at_limit = fails_now(row) || level <= EMPTY;
     if level >= FULL && !at_limit {
         return Judgement::clear(subject);
@@ -109,7 +112,8 @@ pub(crate) mod tests {
         check(at(100), "clear", "");
         check(at(98), "found, suspected", "level 98 of 100");
         check(at(25), "found, confirmed", "");
-        check(failing(22, "Helium_Level", true, WhenFailed::Now), "found, confirmed", "");
+        check(failing(22, "Helium_Level", true, WhenFailed::Now), "not applicable", "");
+        check(failing(22, "Helium_Level", false, WhenFailed::Now), "found, confirmed", "");
         check(AtaAttribute { value: None, ..at(60) }, "found, suspected", "level 60");
         check(AtaAttribute { name: "Lamp_Level".to_owned(), ..at(60) }, "not applicable", "");
         let copy = |level| Drive {

@@ -55,7 +55,8 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     if !drive.model.is_seen() && !drive.capacity_bytes.is_seen() {
         return match &drive.model {
             Observed::Absent => Judgement::not_applicable(subject),
-            _ if asleep(drive) => Judgement::not_applicable(subject),
+            // A drive that answered nothing at all is told by DRV-001.
+            _ if asleep(drive) || !drive.health_passed.is_seen() => Judgement::not_applicable(subject),
             unread => Judgement::cannot_tell(subject, why_missing(drive, "its model", unread), false),
         };
     }

@@ -5,7 +5,9 @@ use assay_bundle::facts::drive::{Drive, SelfTestOutcome};
 use assay_bundle::facts::history::Metric;
 
 use crate::certainty::OFFLINE_UNCORRECTABLE;
-use crate::counters::{Counted, counted, each, finding, rose, untold, yields};
+use crate::counters::{
+    Counted, EXTENDED_TEST, LOOK_AGAIN, counted, each, failed_test, finding, rose, untold, yields,
+};
 use crate::course::WEEK_S;
 use crate::evidence::test;
 use crate::rule::{Judgement, Rule};
@@ -27,7 +29,7 @@ pub static RULE: Rule = Rule {
     checks: "Sectors that the drive's offline scan could not read (attribute 198 where its name says so), where no sector is pending now; against its newest completed self-test.",
     why: "The drive found damage on its own surface. It updates this count only in a scan, so the damage may be healed since: a self-test tells.",
     what_to_do: "Back up the data, then run the drive's extended self-test: it reads the whole surface and decides.",
-    threshold_source: "1 sector: Backblaze 2014 and 2019 (198 goes before most failures). Watched only where an extended self-test passed, because the count is old until the next scan.",
+    threshold_source: "1 sector: Backblaze 2014 and 2019 (198 goes before most failures). Watched only where an extended self-test passed, because the count is old until the next scan; confirmed where one failed, which makers accept as proof.",
     evaluate,
 };
 
@@ -55,13 +57,16 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     let passed =
         last_completed_test(drive).filter(|t| t.outcome == SelfTestOutcome::Passed && whole(&t.kind));
     let moved = rose(view.facts, drive, &counter, Some(Metric::Ata198), WEEK_S);
+    let tested = failed_test(drive);
     let verdict = match (passed, &moved) {
+        _ if tested.is_some() => Verdict::Confirmed,
         (Some(_), None) => Verdict::Watch,
         _ => Verdict::Suspected,
     };
     let mut why = vec![counter.evidence(drive, "sectors")];
     let rate = moved.as_ref().map(|m| m.rise.rate());
     why.extend(moved.map(|m| m.evidence));
+    why.extend(tested);
     let noun = if counter.count == 1 { "sector" } else { "sectors" };
     let title = format!("The own scan of the {subject} found {} unreadable {noun}", counter.count);
     let mut finding = finding(&RULE, view, drive, &OFFLINE_UNCORRECTABLE, (verdict, title), why);
@@ -69,9 +74,13 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     finding.counter_evidence.extend(passed.map(|t| test_evidence(drive, t)));
     if verdict == Verdict::Watch {
         finding.advice = "Nothing to do now: an extended self-test read the whole surface and passed. The count falls with the next offline scan; look again then.".to_owned();
-    } else {
         finding.test = test(
-            "With a backup made, run the drive's extended self-test and read the count again; the drive stays in its bay.",
+            LOOK_AGAIN,
+            &["The count rises: treat the drive as suspicious.", "It stays or falls: the damage is history."],
+        );
+    } else if verdict == Verdict::Suspected {
+        finding.test = test(
+            EXTENDED_TEST,
             &[
                 "The test fails: the drive is defective; its maker accepts the test as proof.",
                 "The test passes: the count is old; watch it.",
@@ -116,6 +125,6 @@ pub(crate) mod tests {
         };
         check(tested("Extended offline", SelfTestOutcome::Passed), "found, watch", "read the whole surface");
         check(tested("Short offline", SelfTestOutcome::Passed), "found, suspected", "");
-        check(tested("Extended offline", SelfTestOutcome::Failed), "found, suspected", "");
+        check(tested("Extended offline", SelfTestOutcome::Failed), "found, confirmed", "");
     }
 }

@@ -7,7 +7,7 @@ use assay_bundle::facts::drive::{AtaAttribute, Drive, Medium, Protocol, SelfTest
 use assay_bundle::facts::history::Metric;
 
 use crate::certainty::{PENDING_ONE_DRIVE, PENDING_RISING, PENDING_SEVERAL_DRIVES, PENDING_WITH_WITNESS};
-use crate::counters::{Counted, Moved, counted, rose, yields};
+use crate::counters::{Counted, EXTENDED_TEST, Moved, counted, rose, yields};
 use crate::course::{DAY_S, of_drive, series_of_drive};
 use crate::evidence::{test, told};
 use crate::health::is_copy;
@@ -134,7 +134,7 @@ fn judge(view: &View<'_>, drive: &Drive, several: bool) -> Judgement {
             format!("Back up the data now, then have the drive replaced by its own maker: {proof}.");
     } else {
         finding.test = test(
-            "With a backup made, run the drive's extended self-test (QTS calls it the complete test) and read the count again; the drive stays in its bay.",
+            EXTENDED_TEST,
             &[
                 "The test fails with a read error: the drive is defective; its maker accepts the test as proof.",
                 "The test passes and the count falls to 0: it was a transient mark, such as a power loss leaves; watch it.",

@@ -6,7 +6,9 @@ use assay_bundle::facts::drive::{Drive, Medium, Protocol};
 use assay_bundle::facts::history::Metric;
 
 use crate::certainty::REALLOCATED;
-use crate::counters::{Counted, counted, each, finding, rose, untold};
+use crate::counters::{
+    Counted, EXTENDED_TEST, LOOK_AGAIN, counted, each, failed_test, finding, predicts, rose, untold,
+};
 use crate::course::WEEK_S;
 use crate::evidence::{test, told};
 use crate::health::{fails_now, is_copy};
@@ -30,7 +32,7 @@ pub static RULE: Rule = Rule {
     checks: "Sectors that a hard disk has replaced by spare ones: attribute 5 where its name says so, else the device statistics; how many, and how many more within a week.",
     why: "A remapped sector was lost and replaced. A few are normal ageing and harmless; many, or more every week, mean that the surface is going.",
     what_to_do: "Back up the data, and have the disk replaced when the count goes on rising.",
-    threshold_source: "1 to 9 watched, 10 suspicious: Backblaze 2014 by count. 200: RAIDShield, USENIX FAST 2015. 5 more within a week: judgement. Defective at the maker's own threshold, or from 200 on while it rises.",
+    threshold_source: "1 to 9 watched, 10 suspicious: Backblaze 2014 by count. 200: RAIDShield, USENIX FAST 2015. 5 more within a week: judgement. Defective from 200 on while it rises, and from 10 on where the self-test failed; the maker's own threshold DRV-001 judges.",
     evaluate,
 };
 
@@ -61,12 +63,18 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         (why, None) => return untold(drive, why),
     };
     let at_limit = counter.as_ref().is_some_and(|c| fails_now(c.row) && !is_copy(c.from));
+    if counter.as_ref().is_some_and(|c| predicts(c.row, c.from)) {
+        return Judgement::not_applicable(subject);
+    }
     if sectors == 0 && !at_limit {
         return Judgement::clear(subject);
     }
     let moved = counter.as_ref().and_then(|c| rose(facts, drive, c, Some(Metric::Ata5), WEEK_S));
     let goes_on = moved.as_ref().is_some_and(|m| m.rise.by >= RISE_A_WEEK);
-    let verdict = if at_limit || (goes_on && sectors >= MANY_FROM) {
+    let tested = failed_test(drive).filter(|_| sectors >= SUSPICIOUS_FROM);
+    let copied = counter.as_ref().is_some_and(|c| is_copy(c.from));
+    let many = goes_on && sectors >= MANY_FROM && !copied;
+    let verdict = if at_limit || many || tested.is_some() {
         Verdict::Confirmed
     } else if goes_on || sectors >= SUSPICIOUS_FROM {
         Verdict::Suspected
@@ -78,6 +86,7 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     }
     let rate = moved.as_ref().map(|m| m.rise.rate());
     why.extend(moved.map(|m| m.evidence));
+    why.extend(tested);
     let noun = if sectors == 1 { "sector" } else { "sectors" };
     let more = if goes_on { ", and more come" } else { "" };
     let title = format!("The {subject} has remapped {sectors} {noun}{more}");
@@ -91,7 +100,7 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         }
         Verdict::Suspected => {
             finding.test = test(
-                "With a backup made, run the disk's extended self-test, and read the count again after a week; the disk stays in its bay.",
+                EXTENDED_TEST,
                 &[
                     "The test fails: the disk is defective; its maker accepts the test as proof.",
                     "The count rises by 5 or more: plan its replacement now.",
@@ -101,6 +110,10 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         }
         Verdict::Watch => {
             finding.advice = "Nothing to do now: a few remapped sectors are normal. Look again in a month; a rise says more than the count.".to_owned();
+            finding.test = test(
+                LOOK_AGAIN,
+                &["5 more or above 9 in all: treat the disk as suspicious.", "It stays: normal ageing."],
+            );
         }
     }
     Judgement::found(subject, finding)
@@ -109,8 +122,8 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{Four, attribute, failing, hdd, recorded, with_drives};
-    use assay_bundle::facts::drive::{AtaAttribute, AtaStatistics, WhenFailed};
+    use crate::fixture::{Four, attribute, failing, hdd, recorded, self_test, with_drives};
+    use assay_bundle::facts::drive::{AtaAttribute, AtaStatistics, SelfTestOutcome, WhenFailed};
 
     pub(crate) fn four() -> Four {
         Four {
@@ -140,11 +153,12 @@ pub(crate) mod tests {
         check(with(9), "found, watch", "");
         check(with(10), "found, suspected", "10 sectors");
         check(with(1_040), "found, suspected", "");
-        check(
-            row(failing(5, "Reallocated_Sector_Ct", true, WhenFailed::Now)),
-            "found, confirmed",
-            "threshold",
-        );
+        check(row(failing(5, "Reallocated_Sector_Ct", true, WhenFailed::Now)), "not applicable", "");
+        let at_limit = failing(5, "Reallocated_Sector_Ct", false, WhenFailed::Now);
+        check(row(at_limit), "found, confirmed", "threshold");
+        let failed = Observed::seen(vec![self_test("Extended offline", SelfTestOutcome::Failed)], "x");
+        check(Drive { self_tests: failed.clone(), ..with(9) }, "found, watch", "");
+        check(Drive { self_tests: failed, ..with(10) }, "found, confirmed", "first failing sector");
         check(row(attribute(5, "Retired_Block_Count", 8)), "exonerated", "Retired_Block_Count");
         let flash = Drive { medium: Observed::seen(Medium::Ssd, "x"), ..with(12) };
         check(flash, "not applicable", "");

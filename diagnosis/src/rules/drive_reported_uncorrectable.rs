@@ -6,7 +6,9 @@ use assay_bundle::facts::drive::{AtaErrorKind, Drive, Protocol};
 use assay_bundle::facts::history::Metric;
 
 use crate::certainty::{UNCORRECTABLE, UNCORRECTABLE_WITH_WITNESS};
-use crate::counters::{Counted, counted, each, finding, rose, untold, yields};
+use crate::counters::{
+    Counted, EXTENDED_TEST, LOOK_AGAIN, counted, each, failed_test, finding, rose, untold, yields,
+};
 use crate::course::{Course, DAY_S, WEEK_S};
 use crate::evidence::{test, told};
 use crate::rule::{Judgement, Rule};
@@ -31,7 +33,7 @@ pub static RULE: Rule = Rule {
     checks: "Errors that an ATA drive reported to the host because it could not correct them: the device statistics, and attribute 187 where its name says so; with its course over earlier runs, the drive's error log and read errors of the kernel.",
     why: "Each of them was data that the drive could not give back; redundancy hid it. No other single counter predicts a failure as well, and drives with one are most likely to fail within weeks.",
     what_to_do: "Back up the data, then run the drive's extended self-test: it decides whether the medium is still damaged.",
-    threshold_source: "1 error: Backblaze 2014 and 2016 (drives with attribute 187 above 0 are taken out). Confirmed when the count rises within 7 days while the kernel sees reads of the same drive fail. Watched only after 60 days without another: Google, FAST 2007.",
+    threshold_source: "1 error: Backblaze 2014 and 2016 (drives with attribute 187 above 0 are taken out). Confirmed when the count rises within 7 days while the kernel sees reads of the same drive fail, or when its self-test failed. Watched only after 60 days without another: Google, FAST 2007.",
     evaluate,
 };
 
@@ -74,7 +76,8 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         Course::Still { followed_s } => followed_s.filter(|s| *s >= QUIET_S && kernel.is_none()),
         _ => None,
     });
-    let (row, verdict) = match (moved.is_some() && kernel.is_some(), quiet) {
+    let tested = failed_test(drive);
+    let (row, verdict) = match (tested.is_some() || (moved.is_some() && kernel.is_some()), quiet) {
         (true, _) => (&UNCORRECTABLE_WITH_WITNESS, Verdict::Confirmed),
         (false, Some(_)) => (&UNCORRECTABLE, Verdict::Watch),
         (false, None) => (&UNCORRECTABLE, Verdict::Suspected),
@@ -82,11 +85,12 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     let rate = moved.as_ref().map(|m| m.rise.rate());
     why.extend(moved.map(|m| m.evidence));
     why.extend(kernel);
+    why.extend(tested);
     let noun = if errors == 1 { "error" } else { "errors" };
     let title = format!("The {subject} returned {errors} {noun} that it could not correct");
     let mut finding = finding(&RULE, view, drive, row, (verdict, title), why);
     finding.rate = rate;
-    finding.counter_evidence = against.into_iter().map(|(_, e)| e).collect();
+    finding.counter_evidence.extend(against.into_iter().map(|(_, e)| e));
     finding.counter_evidence.extend(quiet.map(|s| {
         told(
             fact(drive, "ata_attributes"),
@@ -96,11 +100,11 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     }));
     match verdict {
         Verdict::Confirmed => {
-            finding.advice = "Back up the data now, then have the drive replaced by its own maker: errors of the medium rise and the system meets them.".to_owned();
+            finding.advice = "Back up the data now, then have the drive replaced by its own maker: the damage of its medium is proven.".to_owned();
         }
         Verdict::Suspected => {
             finding.test = test(
-                "With a backup made, run the drive's extended self-test and read the count again after a week; the drive stays in its bay.",
+                EXTENDED_TEST,
                 &[
                     "The test fails, or the count rises: the drive is defective.",
                     "The test passes and the count stays: an old error; keep the drive and watch it.",
@@ -110,6 +114,10 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         Verdict::Watch => {
             finding.advice =
                 "Nothing to do now: the count is old. Keep backups, and look again when it rises.".to_owned();
+            finding.test = test(
+                LOOK_AGAIN,
+                &["The count rises: treat the drive as suspicious.", "It stays: the error is history."],
+            );
         }
     }
     Judgement::found(subject, finding)
@@ -126,8 +134,10 @@ fn logged(drive: &Drive) -> Option<Evidence> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::fixture::{Four, attribute, hdd, nvme, nvme_health, recorded, with_drives, with_log};
-    use assay_bundle::facts::drive::AtaStatistics;
+    use crate::fixture::{
+        Four, attribute, hdd, nvme, nvme_health, recorded, self_test, with_drives, with_log,
+    };
+    use assay_bundle::facts::drive::{AtaStatistics, SelfTestOutcome};
     use assay_bundle::facts::kernel_log::KernelEvent;
 
     pub(crate) fn four() -> Four {
@@ -158,6 +168,9 @@ pub(crate) mod tests {
         check(Drive { ata_statistics: statistics(0), ..hdd("sda", 1) }, "clear", "");
         check(Drive { ata_statistics: statistics(2), ..hdd("sda", 1) }, "found, suspected", "2 errors");
         check(Drive { ata_statistics: statistics(0), ..with(2) }, "found, suspected", "0 errors");
+        let failed = vec![self_test("Extended offline", SelfTestOutcome::Failed)];
+        let failed = Drive { self_tests: Observed::seen(failed, "x"), ..with(2) };
+        check(failed, "found, confirmed", "first failing sector");
     }
 
     #[test]

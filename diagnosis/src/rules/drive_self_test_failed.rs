@@ -7,7 +7,7 @@ use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::drive::{Drive, Protocol, SelfTest, SelfTestOutcome};
 
 use crate::certainty::{SELF_TEST_FAILED, SELF_TEST_FAILED_LONG_AGO};
-use crate::counters::{Counted, counted, each, finding, once};
+use crate::counters::{Counted, EXTENDED_TEST, counted, each, finding, once};
 use crate::evidence::{test, told};
 use crate::health::says_failing;
 use crate::rule::{Judgement, Rule};
@@ -103,9 +103,13 @@ fn second_sign(drive: &Drive) -> Option<Evidence> {
     if says_failing(drive) {
         return Some(told(fact(drive, "health_passed"), "the drive says that it is failing", ""));
     }
-    let rows = [(197, "current_pending_sector"), (198, "offline_uncorrectable"), (187, "reported_uncorrect")];
-    let counter = rows.iter().find_map(|&(id, name)| match counted(drive, id, &[name]) {
-        Counted::Count(counter) if counter.count > 0 => Some(counter.evidence(drive, "sectors or errors")),
+    let rows = [
+        (197, "current_pending_sector", "sectors"),
+        (198, "offline_uncorrectable", "sectors"),
+        (187, "reported_uncorrect", "errors"),
+    ];
+    let counter = rows.iter().find_map(|&(id, name, unit)| match counted(drive, id, &[name]) {
+        Counted::Count(counter) if counter.count > 0 => Some(counter.evidence(drive, unit)),
         _ => None,
     });
     counter.or_else(|| {
@@ -170,7 +174,7 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
             "Back up the data, then run the drive's extended self-test again: a fresh result decides."
                 .to_owned();
         finding.test = test(
-            "With a backup made, run the drive's extended self-test again (QTS calls it the complete test); the drive stays in its bay.",
+            EXTENDED_TEST,
             &[
                 "It fails: the drive is defective; its maker accepts the log as proof.",
                 "It passes: the old failure is outdated; keep the drive and watch it.",

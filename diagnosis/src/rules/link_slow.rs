@@ -7,7 +7,7 @@
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
-use assay_bundle::facts::drive::{Drive, LinkSpeed};
+use assay_bundle::facts::drive::{Drive, LinkSpeed, Protocol};
 use assay_bundle::units::MegabitsPerSecond;
 
 use crate::certainty::LINK_SLOW;
@@ -73,7 +73,8 @@ fn judge(view: &View<'_>, drive: &Drive, slowed: &[&Happening<'_>]) -> Judgement
         return match &drive.link_speed {
             _ if told => Judgement::clear(subject),
             Observed::Absent => Judgement::not_applicable(subject),
-            // A drive that gave no answer at all is told by DRV-001.
+            // Of NVMe only QTS's map tells a speed; a drive that gave no answer at all is told by DRV-001.
+            _ if drive.protocol.value() == Some(&Protocol::Nvme) => Judgement::not_applicable(subject),
             _ if asleep(drive) || !drive.health_passed.is_seen() => Judgement::not_applicable(subject),
             _ => Judgement::cannot_tell(subject, "the speed of its link was not read", false),
         };

@@ -4,7 +4,7 @@ use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::drive::{Drive, Medium, Protocol};
 
 use crate::certainty::FLASH_FAILS;
-use crate::counters::{Counted, Counter, counted, each, finding, rose, untold};
+use crate::counters::{Counted, Counter, EXTENDED_TEST, LOOK_AGAIN, counted, each, finding, rose, untold};
 use crate::course::WEEK_S;
 use crate::evidence::test;
 use crate::rule::{Judgement, Rule};
@@ -76,9 +76,13 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     finding.rate = rate;
     if verdict == Verdict::Watch {
         finding.advice = "Nothing to do now: a count over its life. Look again in a month; a rise says more than the count.".to_owned();
+        finding.test = test(
+            LOOK_AGAIN,
+            &["The counts rise: treat the drive as suspicious.", "They stay: single weak blocks."],
+        );
     } else {
         finding.test = test(
-            "With a backup made, run the drive's extended self-test and read the counts again after a week; the drive stays in its bay.",
+            EXTENDED_TEST,
             &[
                 "The test fails, or the counts go on rising: have the drive replaced.",
                 "The test passes and they stay: single weak blocks; watch it.",

@@ -7,9 +7,9 @@ use assay_bundle::diagnosis::{Component, Verdict};
 use assay_bundle::facts::drive::{AtaAttribute, Drive, Medium, Protocol};
 
 use crate::certainty::SPARE_LOW;
-use crate::counters::{Counted, counted, each, finding, named, untold};
+use crate::counters::{Counted, EXTENDED_TEST, counted, each, finding, named, predicts, untold};
 use crate::evidence::{test, told};
-use crate::health::{fails_now, is_copy, says_failing};
+use crate::health::{fails_now, is_copy};
 use crate::rule::{Judgement, Rule};
 use crate::subject::{fact, name};
 use crate::view::View;
@@ -86,7 +86,7 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         };
     };
     // DRV-001 has this very row as the drive's own prediction.
-    if fails_now(row) && row.prefailure && says_failing(drive) {
+    if predicts(row, from) {
         return Judgement::not_applicable(subject);
     }
     let verdict = if fails_now(row) || *percent { Verdict::Confirmed } else { Verdict::Suspected };
@@ -101,7 +101,7 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         let value = "the scale of this row is its maker's own, so how much is left is not certain";
         finding.counter_evidence.push(told(fact(drive, "ata_attributes"), value, ""));
         finding.test = test(
-            "With a backup made, run the drive's extended self-test and read the row again after a week; the drive stays in its bay.",
+            EXTENDED_TEST,
             &[
                 "The test fails, or the value falls: have the drive replaced.",
                 "The test passes and the value stays: plan its replacement.",

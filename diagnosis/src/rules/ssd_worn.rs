@@ -84,8 +84,8 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     }
     let Some((percent, evidence, standard)) = used(drive) else {
         let read = [drive.ata_attributes.is_seen(), drive.nvme.is_seen(), drive.scsi.is_seen()];
-        // A drive that was read and does not say it has no such count; a sleeping one is told by DRV-001.
-        if read.contains(&true) || asleep(drive) {
+        // A drive that was read and does not say it has no such count; one that answered nothing is told by DRV-001.
+        if read.contains(&true) || asleep(drive) || !drive.health_passed.is_seen() {
             return Judgement::not_applicable(subject);
         }
         let why = match drive.protocol.value() {
