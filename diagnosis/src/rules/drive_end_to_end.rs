@@ -56,6 +56,14 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     let title = format!("The {subject} counts {} {noun} on its internal way of the data", counter.count);
     let mut finding = finding(&RULE, view, drive, &END_TO_END, (verdict, title), why);
     finding.rate = rate;
+    if drive.health_passed.value() == Some(&true) {
+        let from = drive.health_passed.place().unwrap_or_default();
+        finding.counter_evidence.push(told(
+            fact(drive, "health_passed"),
+            "the drive's overall answer is passed",
+            from,
+        ));
+    }
     if verdict == Verdict::Suspected {
         finding.test = test(
             "Run a scrub of its pool or array, and read the count again after it; the drive stays in its bay.",

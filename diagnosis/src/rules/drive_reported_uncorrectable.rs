@@ -12,7 +12,7 @@ use crate::counters::{
 use crate::course::{Course, DAY_S, WEEK_S};
 use crate::evidence::{test, told};
 use crate::rule::{Judgement, Rule};
-use crate::rules::drive_pending_sectors::{READ_FAILED, kernel_witness};
+use crate::rules::drive_pending_sectors::{READ_FAILED, has_pending, kernel_witness};
 use crate::shared::Mark;
 use crate::subject::{fact, name};
 use crate::view::View;
@@ -33,7 +33,7 @@ pub static RULE: Rule = Rule {
     checks: "Errors that an ATA drive reported to the host because it could not correct them: the device statistics, and attribute 187 where its name says so; with its course over earlier runs, the drive's error log and read errors of the kernel.",
     why: "Each of them was data that the drive could not give back; redundancy hid it. No other single counter predicts a failure as well, and drives with one are most likely to fail within weeks.",
     what_to_do: "Back up the data, then run the drive's extended self-test: it decides whether the medium is still damaged.",
-    threshold_source: "1 error: Backblaze 2014 and 2016 (drives with attribute 187 above 0 are taken out). Confirmed when the count rises within 7 days while the kernel sees reads of the same drive fail, or when its self-test failed. Watched only after 60 days without another: Google, FAST 2007.",
+    threshold_source: "1 error: Backblaze 2014 and 2016 (drives with attribute 187 above 0 are taken out). Confirmed when the count rises within 7 days while the kernel sees reads of the same drive fail, or when its self-test failed. Watched only after 60 days without another (Google, FAST 2007), and where the statistics alone count errors, because some makers count refused commands there.",
     evaluate,
 };
 
@@ -64,23 +64,33 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     if errors < ERRORS_FROM {
         return Judgement::clear(subject);
     }
+    let kernel = kernel_witness(facts, drive, &READ_FAILED);
+    let (tested, logged) = (failed_test(drive), logged(drive));
+    let witnessed = kernel.is_some() || tested.is_some() || logged.is_some() || unread_sectors(drive);
+    let by_attribute = by_table.as_ref().map(|c| c.count).filter(|count| *count >= ERRORS_FROM);
+    // The statistic alone: some makers count every error there that was reported, refused commands among them.
+    let alone = by_attribute.is_none() && !witnessed;
+    if alone && by_table.is_some() {
+        let why = format!(
+            "its statistics count {errors} uncorrectable errors, its attribute 187 counts none, and nothing else shows one: some makers count refused commands there"
+        );
+        return Judgement::exonerated(subject, why);
+    }
     if let Some(shared) = yields(view, drive, Mark::Media, "its count of uncorrectable errors") {
         return shared;
     }
     let (counted, against): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(n, _)| *n == errors);
     let mut why: Vec<Evidence> = counted.into_iter().map(|(_, e)| e).collect();
-    why.extend(logged(drive));
+    why.extend(logged);
     let moved = by_table.as_ref().and_then(|c| rose(facts, drive, c, Some(Metric::Ata187), WEEK_S));
-    let kernel = kernel_witness(facts, drive, &READ_FAILED);
     let quiet = by_table.as_ref().and_then(|c| match c.course(facts, drive, Metric::Ata187, QUIET_S) {
         Course::Still { followed_s } => followed_s.filter(|s| *s >= QUIET_S && kernel.is_none()),
         _ => None,
     });
-    let tested = failed_test(drive);
     let (row, verdict) = match (tested.is_some() || (moved.is_some() && kernel.is_some()), quiet) {
         (true, _) => (&UNCORRECTABLE_WITH_WITNESS, Verdict::Confirmed),
-        (false, Some(_)) => (&UNCORRECTABLE, Verdict::Watch),
-        (false, None) => (&UNCORRECTABLE, Verdict::Suspected),
+        (false, quiet) if alone || quiet.is_some() => (&UNCORRECTABLE, Verdict::Watch),
+        (false, _) => (&UNCORRECTABLE, Verdict::Suspected),
     };
     let rate = moved.as_ref().map(|m| m.rise.rate());
     why.extend(moved.map(|m| m.evidence));
@@ -98,6 +108,11 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
             "state/recorder.jsonl",
         )
     }));
+    if alone {
+        let value =
+            "only the statistic says so; some makers count refused commands there, and no read error is seen";
+        finding.counter_evidence.push(told(fact(drive, "ata_statistics"), value, ""));
+    }
     match verdict {
         Verdict::Confirmed => {
             finding.advice = "Back up the data now, then have the drive replaced by its own maker: the damage of its medium is proven.".to_owned();
@@ -113,7 +128,7 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         }
         Verdict::Watch => {
             finding.advice =
-                "Nothing to do now: the count is old. Keep backups, and look again when it rises.".to_owned();
+                "Nothing to do now: nothing shows that it goes on. Keep backups, and look again when the count rises.".to_owned();
             finding.test = test(
                 LOOK_AGAIN,
                 &["The count rises: treat the drive as suspicious.", "It stays: the error is history."],
@@ -121,6 +136,12 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         }
     }
     Judgement::found(subject, finding)
+}
+
+/// Whether the table shows sectors that could not be read.
+fn unread_sectors(drive: &Drive) -> bool {
+    let offline = counted(drive, 198, &["offline_uncorrectable", "uncorrectable_sector"]);
+    has_pending(drive) || matches!(offline, Counted::Count(counter) if counter.count > 0)
 }
 
 /// The newest error of the drive's own log that is about the medium.
@@ -137,8 +158,9 @@ pub(crate) mod tests {
     use crate::fixture::{
         Four, attribute, hdd, nvme, nvme_health, recorded, self_test, with_drives, with_log,
     };
-    use assay_bundle::facts::drive::{AtaStatistics, SelfTestOutcome};
+    use assay_bundle::facts::drive::{AtaError, AtaStatistics, SelfTestOutcome};
     use assay_bundle::facts::kernel_log::KernelEvent;
+    use assay_bundle::units::Hours;
 
     pub(crate) fn four() -> Four {
         Four {
@@ -166,8 +188,22 @@ pub(crate) mod tests {
             Observed::seen(AtaStatistics { uncorrectable_errors: Some(n), ..AtaStatistics::default() }, "x")
         };
         check(Drive { ata_statistics: statistics(0), ..hdd("sda", 1) }, "clear", "");
-        check(Drive { ata_statistics: statistics(2), ..hdd("sda", 1) }, "found, suspected", "2 errors");
+        check(Drive { ata_statistics: statistics(2), ..hdd("sda", 1) }, "found, watch", "only the statistic");
         check(Drive { ata_statistics: statistics(0), ..with(2) }, "found, suspected", "0 errors");
+        check(Drive { ata_statistics: statistics(9), ..with(0) }, "exonerated", "refused commands");
+        let unread = AtaError {
+            number: Some(1),
+            kind: AtaErrorKind::Uncorrectable,
+            at_power_on_hours: Some(Hours(9)),
+            text: String::new(),
+            lba: None,
+        };
+        let logged = Drive {
+            ata_statistics: statistics(2),
+            ata_errors: Observed::seen(vec![unread], "x"),
+            ..hdd("sda", 1)
+        };
+        check(logged, "found, suspected", "newest read error");
         let failed = vec![self_test("Extended offline", SelfTestOutcome::Failed)];
         let failed = Drive { self_tests: Observed::seen(failed, "x"), ..with(2) };
         check(failed, "found, confirmed", "first failing sector");

@@ -17,10 +17,11 @@ use crate::view::View;
 /// Below so many percent of its reserve a drive is about to run out.
 const LOW_BELOW: u8 = 10;
 /// Attributes whose normalised value is what is left of the reserve, and whether it is so in percent by its name.
-const RESERVE: [(u8, &str, bool); 7] = [
+const RESERVE: [(u8, &str, bool); 8] = [
     (232, "available_reserv", true),
     (232, "perc_avail_resrvd_space", true),
     (170, "available_reserv", true),
+    (170, "reserved_block_pct", true),
     (180, "unused_rsvd_blk", false),
     (180, "unused_reserve_nand_blk", false),
     (170, "unused_rsvd_blk", false),
@@ -69,7 +70,11 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     let low = |row: &AtaAttribute| left(row).is_some_and(|left| left < LOW_BELOW);
     let worst = rows.iter().find(|(row, _)| fails_now(row)).or_else(|| {
         let by_percent = rows.iter().find(|(row, percent)| *percent && low(row));
-        by_percent.or_else(|| rows.iter().find(|(row, _)| low(row)))
+        // Where the drive gives a percentage, the scales of other rows do not matter; without a threshold they mean
+        // nothing (a 1 beside thousands of spare blocks was seen).
+        let told = spare.is_some() || rows.iter().any(|(row, percent)| *percent && left(row).is_some());
+        let scaled = |row: &AtaAttribute| !told && low(row) && row.threshold.is_some_and(|t| t > 0);
+        by_percent.or_else(|| rows.iter().find(|(row, _)| scaled(row)))
     });
     let Some((row, percent)) = worst else {
         let replaced = match counted(drive, 5, &REPLACED) {
@@ -146,7 +151,11 @@ pub(crate) mod tests {
         };
         check(vec![left(232, "Available_Reservd_Space", 10)], "clear", "");
         check(vec![left(232, "Perc_Avail_Resrvd_Space", 9)], "found, confirmed", "9 left");
-        check(vec![left(180, "Unused_Rsvd_Blk_Cnt_Tot", 9)], "found, suspected", "its maker's own");
+        let scaled =
+            |value| AtaAttribute { threshold: Some(5), ..left(180, "Unused_Rsvd_Blk_Cnt_Tot", value) };
+        check(vec![scaled(9)], "found, suspected", "its maker's own");
+        check(vec![scaled(9), left(170, "Reserved_Block_Pct", 100)], "clear", "");
+        check(vec![left(180, "Unused_Rsvd_Blk_Cnt_Tot", 1)], "clear", "");
         check(vec![left(180, "Unused_Reserve_NAND_Blk", 0)], "clear", "");
         check(vec![left(170, "Grown_Failing_Block_Ct", 3)], "not applicable", "");
         check(vec![failing(232, "Available_Reservd_Space", false, WhenFailed::Now)], "found, confirmed", "");

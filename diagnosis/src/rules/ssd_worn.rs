@@ -18,6 +18,8 @@ const WATCHED_FROM: u8 = 80;
 const PLANNED_FROM: u8 = 90;
 /// Its rated writes are used up.
 const WORN_FROM: u8 = 100;
+/// The largest number of the standard counter; drives that do not keep it print it too.
+const LARGEST: u8 = 255;
 /// Attributes that give what is left, in percent, as their normalised value: id and name in small letters. Those that
 /// say it themselves stand first; makers agree on none.
 const LEFT: [(u8, &str); 7] = [
@@ -47,7 +49,10 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
 }
 
 /// How much is used, in percent, where that stands, and whether it is the standard's number.
-fn used(drive: &Drive) -> Option<(u8, Evidence, bool)> {
+type Used = (u8, Evidence, bool);
+
+/// By the standard's counter, whatever command set.
+fn by_standard(drive: &Drive) -> Option<Used> {
     let standard = |field: &str, percent: u8, from: &str| {
         (percent, told(fact(drive, field), format!("{percent} % of its rated writes used"), from), true)
     };
@@ -64,6 +69,11 @@ fn used(drive: &Drive) -> Option<(u8, Evidence, bool)> {
     {
         return Some(standard("ata_statistics.percentage_used", used.0, from));
     }
+    None
+}
+
+/// By the maker's attribute.
+fn by_maker(drive: &Drive) -> Option<Used> {
     let Observed::Seen { value: table, from } = &drive.ata_attributes else { return None };
     if is_copy(from) {
         return None;
@@ -82,7 +92,17 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     if !flash {
         return Judgement::not_applicable(subject);
     }
-    let Some((percent, evidence, standard)) = used(drive) else {
+    let (standard, maker) = (by_standard(drive), by_maker(drive));
+    if let (Some((LARGEST, ..)), Some((percent, evidence, _))) = (&standard, &maker)
+        && *percent < WATCHED_FROM
+    {
+        let why = format!(
+            "its standard counter of wear stands at its largest number, and its maker's says {}: no such wear",
+            evidence.value
+        );
+        return Judgement::exonerated(subject, why);
+    }
+    let Some((percent, evidence, standard)) = standard.or(maker) else {
         let read = [drive.ata_attributes.is_seen(), drive.nvme.is_seen(), drive.scsi.is_seen()];
         // A drive that was read and does not say it has no such count; one that answered nothing is told by DRV-001.
         if read.contains(&true) || asleep(drive) || !drive.health_passed.is_seen() {
@@ -163,6 +183,12 @@ pub(crate) mod tests {
         let endurance = Observed::seen(Percent(85), "x");
         let both = Drive { endurance_used_percent: endurance, ..ssd(attribute(231, "SSD_Life_Left", 0)) };
         check(both, "found, watch", "endurance_used_percent");
+        let full = |left| Drive {
+            endurance_used_percent: Observed::seen(Percent(255), "x"),
+            ..ssd(AtaAttribute { value: Some(left), ..attribute(233, "Media_Wearout_Indicator", 0) })
+        };
+        check(full(100), "exonerated", "no such wear");
+        check(full(1), "found, watch", "used up");
     }
 
     #[test]
