@@ -13,6 +13,7 @@ use crate::course::{Course, DAY_S, WEEK_S};
 use crate::evidence::{test, told};
 use crate::rule::{Judgement, Rule};
 use crate::rules::drive_pending_sectors::{READ_FAILED, has_pending, kernel_witness};
+use crate::rules::drive_self_test_failed::ATA_HOURS_WRAP;
 use crate::shared::Mark;
 use crate::subject::{fact, name};
 use crate::view::View;
@@ -66,11 +67,13 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     }
     let kernel = kernel_witness(facts, drive, &READ_FAILED);
     let (tested, logged) = (failed_test(drive), logged(drive));
-    let witnessed = kernel.is_some() || tested.is_some() || logged.is_some() || unread_sectors(drive);
+    let recent = |(_, age_h): &(Evidence, Option<u64>)| age_h.is_none_or(|age| age <= QUIET_S / 3600);
+    let seen = logged.as_ref().is_some_and(recent);
+    let witnessed = kernel.is_some() || tested.is_some() || seen || unread_sectors(drive);
     let by_attribute = by_table.as_ref().map(|c| c.count).filter(|count| *count >= ERRORS_FROM);
     // The statistic alone: some makers count every error there that was reported, refused commands among them.
     let alone = by_attribute.is_none() && !witnessed;
-    if alone && by_table.is_some() {
+    if alone && by_table.is_some() && logged.is_none() {
         let why = format!(
             "its statistics count {errors} uncorrectable errors, its attribute 187 counts none, and nothing else shows one: some makers count refused commands there"
         );
@@ -81,7 +84,15 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     }
     let (counted, against): (Vec<_>, Vec<_>) = counts.into_iter().partition(|(n, _)| *n == errors);
     let mut why: Vec<Evidence> = counted.into_iter().map(|(_, e)| e).collect();
-    why.extend(logged);
+    let value = match &logged {
+        Some(_) => {
+            "only the statistic says so, and the newest read error of its log is over 60 days under power old"
+        }
+        None => {
+            "only the statistic says so; some makers count refused commands there, and no read error is seen"
+        }
+    };
+    why.extend(logged.map(|(evidence, _)| evidence));
     let moved = by_table.as_ref().and_then(|c| rose(facts, drive, c, Some(Metric::Ata187), WEEK_S));
     let quiet = by_table.as_ref().and_then(|c| match c.course(facts, drive, Metric::Ata187, QUIET_S) {
         Course::Still { followed_s } => followed_s.filter(|s| *s >= QUIET_S && kernel.is_none()),
@@ -109,8 +120,6 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
         )
     }));
     if alone {
-        let value =
-            "only the statistic says so; some makers count refused commands there, and no read error is seen";
         finding.counter_evidence.push(told(fact(drive, "ata_statistics"), value, ""));
     }
     match verdict {
@@ -144,12 +153,17 @@ fn unread_sectors(drive: &Drive) -> bool {
     has_pending(drive) || matches!(offline, Counted::Count(counter) if counter.count > 0)
 }
 
-/// The newest error of the drive's own log that is about the medium.
-fn logged(drive: &Drive) -> Option<Evidence> {
+/// The newest error of the drive's own log that is about the medium, and how many hours under power ago it was. The
+/// log's hours are 16 bits wide, so they begin anew every 65,536 hours.
+fn logged(drive: &Drive) -> Option<(Evidence, Option<u64>)> {
     let Observed::Seen { value, from } = &drive.ata_errors else { return None };
     let error = value.iter().find(|e| e.kind == AtaErrorKind::Uncorrectable)?;
     let at = error.at_power_on_hours.map(|h| format!(" at {h} under power")).unwrap_or_default();
-    Some(told(fact(drive, "ata_errors"), format!("the newest read error of its log was{at}"), from))
+    let age_h = drive.power_on_hours.value().zip(error.at_power_on_hours);
+    let age_h = age_h.and_then(|(now, at)| Some(now.0.checked_sub(at.0)? % ATA_HOURS_WRAP));
+    let ago = age_h.map(|age| format!(", {age} h ago")).unwrap_or_default();
+    let value = format!("the newest read error of its log was{at}{ago}");
+    Some((told(fact(drive, "ata_errors"), value, from), age_h))
 }
 
 #[cfg(test)]
@@ -191,19 +205,22 @@ pub(crate) mod tests {
         check(Drive { ata_statistics: statistics(2), ..hdd("sda", 1) }, "found, watch", "only the statistic");
         check(Drive { ata_statistics: statistics(0), ..with(2) }, "found, suspected", "0 errors");
         check(Drive { ata_statistics: statistics(9), ..with(0) }, "exonerated", "refused commands");
-        let unread = AtaError {
-            number: Some(1),
-            kind: AtaErrorKind::Uncorrectable,
-            at_power_on_hours: Some(Hours(9)),
-            text: String::new(),
-            lba: None,
+        let logged = |at| {
+            let unread = AtaError {
+                number: Some(1),
+                kind: AtaErrorKind::Uncorrectable,
+                at_power_on_hours: Some(Hours(at)),
+                text: String::new(),
+                lba: None,
+            };
+            Drive {
+                ata_statistics: statistics(2),
+                ata_errors: Observed::seen(vec![unread], "x"),
+                ..hdd("sda", 1)
+            }
         };
-        let logged = Drive {
-            ata_statistics: statistics(2),
-            ata_errors: Observed::seen(vec![unread], "x"),
-            ..hdd("sda", 1)
-        };
-        check(logged, "found, suspected", "newest read error");
+        check(logged(19_999), "found, suspected", "at 19999 h under power, 1 h ago");
+        check(logged(9_000), "found, watch", "over 60 days under power old");
         let failed = vec![self_test("Extended offline", SelfTestOutcome::Failed)];
         let failed = Drive { self_tests: Observed::seen(failed, "x"), ..with(2) };
         check(failed, "found, confirmed", "first failing sector");

@@ -19,7 +19,7 @@ use crate::view::View;
 /// or unreadable sector says that the place was rewritten since. Judgement.
 const OLD_HOURS: u64 = 365 * 24;
 /// The hours of the ATA self-test log are 16 bits wide (ATA8-ACS, self-test descriptor).
-const ATA_HOURS_WRAP: u64 = 1 << 16;
+pub(crate) const ATA_HOURS_WRAP: u64 = 1 << 16;
 
 /// The rule.
 pub static RULE: Rule = Rule {
