@@ -13,7 +13,7 @@ use assay_bundle::{Observed, facts::Facts};
 use crate::certainty::Row;
 use crate::course::{Course, Rise, course, series_of_drive};
 use crate::evidence::told;
-use crate::health::{fails_now, is_copy, says_failing};
+use crate::health::{Reason, fails_now, is_copy, reason};
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Outcome, Rule, over};
 use crate::rules::drive_self_test_failed;
@@ -74,7 +74,8 @@ pub(crate) fn finding(
 /// Whether the drive has given its own proof, which no shared cause explains away: it predicts its failure or failed
 /// its own test.
 pub(crate) fn own_proof(drive: &Drive) -> bool {
-    says_failing(drive) || drive_self_test_failed::failed(drive)
+    let says_so = matches!(reason(drive), Reason::Predicts(_) | Reason::Unexplained(_));
+    says_so || drive_self_test_failed::failed(drive)
 }
 
 /// The failed self-test of a drive whose newest completed one failed: with it, damage of the medium is proven.
@@ -272,7 +273,9 @@ pub(crate) fn untold(drive: &Drive, why: Counted<'_>) -> Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{attribute, hdd, nas, recorded, with_drives};
+    use crate::fixture::{attribute, hdd, nas, recorded, self_test, with_drives};
+    use crate::shared::Shared;
+    use assay_bundle::facts::drive::SelfTestOutcome;
     use assay_bundle::facts::event_log::{AttributeChange, EventLog, SystemEvent};
 
     const NOW: i64 = 1_700_000_100;
@@ -311,6 +314,29 @@ mod tests {
         check(flash, "by the number alone");
         check(Drive { ata_attributes: Observed::NotCollected, ..hdd("sda", 1) }, "was not read");
         check(Drive { ata_attributes: Observed::Absent, ..hdd("sda", 1) }, "none");
+    }
+
+    #[test]
+    fn a_drive_yields_to_what_it_shares_unless_it_has_proof_of_its_own() {
+        let failed = vec![self_test("Extended offline", SelfTestOutcome::Failed)];
+        let proven = Drive { self_tests: Observed::seen(failed, "x"), ..hdd("sdb", 2) };
+        let facts = with_drives(vec![hdd("sda", 1), proven, hdd("sdc", 3)]);
+        let devices = vec!["sda".to_owned(), "sdb".to_owned()];
+        let shared = Shared { mark: Mark::Media, devices, ancestor: "port multiplier ata3".to_owned() };
+        let view = View::sharing(&facts, vec![shared]);
+        let said = |mark| -> Vec<Option<String>> {
+            let drives = facts.drives.value().into_iter().flatten();
+            drives.map(|d| yields(&view, d, mark, "its errors").map(|j| format!("{:?}", j.outcome))).collect()
+        };
+        let media = said(Mark::Media);
+        let first = media[0].as_deref().expect("it yields");
+        assert!(first.contains("2 drives show it together, and they share port multiplier ata3"), "{first}");
+        assert_eq!(
+            (&media[1], &media[2]),
+            (&None, &None),
+            "proof of its own, and a drive that shares nothing"
+        );
+        assert_eq!(said(Mark::Power), [None, None, None]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::subject::{asleep, fact, name, why_missing};
 use crate::view::View;
 
 /// Names under which controllers answer when their firmware does not start: Phison's, in small letters without blanks.
-const BROKEN_NAMES: [&str; 1] = ["satafirms"];
+const BROKEN_NAMES: [&str; 2] = ["satafirms", "sataburns"];
 /// Serial number of Intel's 320 series after its firmware lost its table (it then shows 8 MB).
 const BROKEN_SERIAL: &str = "BAD_CTX";
 /// No drive for a NAS is smaller; firmware that broke down shows 2 MB or 8 MB.
@@ -36,7 +36,7 @@ pub static RULE: Rule = Rule {
     checks: "Model and capacity of each drive against what earlier runs saw under the same serial number, against the names that broken firmware gives, and against any plausible size.",
     why: "A drive whose firmware breaks down still answers, but as an empty device of a few megabytes or under its controller's name. Its data cannot be reached, and a system that takes it for a new drive may write to it.",
     what_to_do: "Write nothing to the drive. Have it replaced by its own maker; where its data is needed, ask a recovery service before anything else.",
-    threshold_source: "Names and sizes of known cases: SATAFIRM S11 (Phison), BAD_CTX with 8 MB (Intel 320), 2 MB and 8 MB elsewhere. That up to 10 percent may be a hidden area is judgement.",
+    threshold_source: "Names and sizes of known cases: SATAFIRM S11 (Phison), BAD_CTX with 8 MB (Intel 320, \"Bad Context 13x Error\" of 2011), 2 MB and 8 MB elsewhere. That up to 10 percent may be a hidden area is judgement.",
     evaluate,
 };
 
