@@ -116,8 +116,8 @@ fn every_json_report_is_judged() {
 /// - theirs suspected below suspected are solid-state drives with replaced blocks (flash wears: SSD-001 to SSD-003 weigh
 ///   the reserve), one whose attribute 187 is packed, one whose errors stand in its statistics alone, and 1 NVMe drive
 ///   with media errors, which no rule weighs alone;
-/// - theirs to watch that we suspect have read errors in their own log (2) or failed starts (1); those without a finding
-///   of ours are solid-state drives with a few replaced blocks.
+/// - theirs to watch that we suspect have unreadable sectors or recent read errors (2) or failed starts (1); those
+///   without a finding of ours are solid-state drives with a few replaced blocks.
 const TEXT: &[(&str, &str, usize)] = &[
     ("confirmed", "confirmed", 73),
     ("confirmed", "suspected", 3),
