@@ -158,7 +158,8 @@ struct At {
     value: i64,
 }
 
-fn course(facts: &Facts, series: &Series, now: Option<u64>, window_s: u64) -> Course {
+/// How one recorded series moved; `now` in the same unit as its points.
+pub(crate) fn course(facts: &Facts, series: &Series, now: Option<u64>, window_s: u64) -> Course {
     let history = history(facts);
     let known = |point: &Point| point.value.map(|value| At { unix_s: point.unix_s, boot: point.boot, value });
     let mut points: Vec<At> = Vec::new();

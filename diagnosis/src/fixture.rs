@@ -56,6 +56,8 @@ pub(crate) fn check(evaluate: fn(&View<'_>) -> Vec<Judgement>, facts: &Facts, st
             let sum: u32 = finding.suspects.iter().map(|s| u32::from(s.certainty_percent)).sum();
             assert_eq!(sum, 100, "certainties add to 100: {finding:#?}");
             assert!(!finding.evidence.is_empty(), "a finding has evidence: {finding:#?}");
+            let proven = finding.verdict == assay_bundle::diagnosis::Verdict::Confirmed;
+            assert!(proven || finding.test.is_some(), "a test settles what is not proven: {finding:#?}");
         }
     }
 }

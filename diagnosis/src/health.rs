@@ -139,7 +139,7 @@ fn ata(drive: &Drive) -> Option<Reason> {
 }
 
 /// At its threshold now, and the numbers agree where they are given.
-fn fails_now(attribute: &AtaAttribute) -> bool {
+pub(crate) fn fails_now(attribute: &AtaAttribute) -> bool {
     attribute.when_failed == WhenFailed::Now
         && attribute.value.zip(attribute.threshold).is_none_or(|(value, threshold)| value <= threshold)
 }

@@ -11,6 +11,7 @@ pub mod rules;
 pub mod text;
 
 mod arrays;
+mod counters;
 mod course;
 mod evidence;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 
 use crate::arrays::{rebuilding, spare_redundancy};
 use crate::health::says_failing;
-use crate::rules::drive_pending_sectors;
+use crate::rules::{drive_pending_sectors, drive_self_test_failed};
 use crate::subject::{disk, drive_of};
 
 /// States of `array_state` in which an array runs (kernel documentation, md.rst). Anything else is not a promise.
@@ -114,12 +114,15 @@ fn one_array(facts: &Facts, array: &MdArray, member: &MdMember) -> Result<(), (R
     }
 }
 
-/// Whether no array should lean on this drive: it says that it fails, has sectors that it cannot read, or does not
-/// answer.
+/// Whether no array should lean on this drive: it says that it fails, failed its own test, has sectors that it cannot
+/// read, or does not answer.
 fn in_doubt(facts: &Facts, drive: &Drive) -> bool {
     let stuck =
         facts.stuck_readers.value().into_iter().flatten().any(|r| disk(&r.target) == disk(&drive.device));
-    stuck || says_failing(drive) || drive_pending_sectors::has_pending(drive)
+    stuck
+        || says_failing(drive)
+        || drive_self_test_failed::failed(drive)
+        || drive_pending_sectors::has_pending(drive)
 }
 
 #[cfg(test)]

@@ -3,20 +3,48 @@
 
 use crate::rule::Rule;
 
+pub mod drive_command_timeout;
+pub mod drive_end_to_end;
+pub mod drive_helium;
+pub mod drive_identity_changed;
+pub mod drive_offline_uncorrectable;
 pub mod drive_pending_sectors;
+pub mod drive_reallocated;
+pub mod drive_reported_uncorrectable;
+pub mod drive_self_test_failed;
 pub mod drive_smart_failed;
+pub mod drive_spin_retry;
 pub mod drive_stuck;
 pub mod drive_too_hot;
 pub mod fan_stalled;
+pub mod link_crc;
+pub mod link_slow;
 pub mod md_degraded;
 pub mod memory_uncorrected;
 pub mod power_unit;
+pub mod ssd_program_fail;
+pub mod ssd_spare_low;
+pub mod ssd_worn;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
     &drive_smart_failed::RULE,
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
+    &drive_self_test_failed::RULE,
+    &drive_reported_uncorrectable::RULE,
+    &drive_reallocated::RULE,
+    &drive_spin_retry::RULE,
+    &drive_end_to_end::RULE,
+    &drive_helium::RULE,
+    &drive_command_timeout::RULE,
+    &drive_offline_uncorrectable::RULE,
+    &drive_identity_changed::RULE,
+    &link_crc::RULE,
+    &link_slow::RULE,
+    &ssd_worn::RULE,
+    &ssd_spare_low::RULE,
+    &ssd_program_fail::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -52,6 +80,20 @@ mod tests {
         (&drive_smart_failed::RULE, drive_smart_failed::tests::four),
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
+        (&drive_self_test_failed::RULE, drive_self_test_failed::tests::four),
+        (&drive_reported_uncorrectable::RULE, drive_reported_uncorrectable::tests::four),
+        (&drive_reallocated::RULE, drive_reallocated::tests::four),
+        (&drive_spin_retry::RULE, drive_spin_retry::tests::four),
+        (&drive_end_to_end::RULE, drive_end_to_end::tests::four),
+        (&drive_helium::RULE, drive_helium::tests::four),
+        (&drive_command_timeout::RULE, drive_command_timeout::tests::four),
+        (&drive_offline_uncorrectable::RULE, drive_offline_uncorrectable::tests::four),
+        (&drive_identity_changed::RULE, drive_identity_changed::tests::four),
+        (&link_crc::RULE, link_crc::tests::four),
+        (&link_slow::RULE, link_slow::tests::four),
+        (&ssd_worn::RULE, ssd_worn::tests::four),
+        (&ssd_spare_low::RULE, ssd_spare_low::tests::four),
+        (&ssd_program_fail::RULE, ssd_program_fail::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

@@ -28,6 +28,12 @@ impl<'a> View<'a> {
         Self { facts, log, shared }
     }
 
+    /// The same with these shared causes, whatever the facts say.
+    #[cfg(test)]
+    pub(crate) fn sharing(facts: &'a Facts, shared: Vec<Shared>) -> Self {
+        Self { shared, ..Self::new(facts) }
+    }
+
     /// What this drive shares with others that carry the same mark: then the shared part is blamed and the drive is
     /// exonerated in words.
     pub(crate) fn shares(&self, drive: &Drive, mark: Mark) -> Option<&Shared> {
