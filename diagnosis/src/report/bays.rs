@@ -11,13 +11,13 @@ use assay_bundle::facts::chassis::{Enclosure, EnclosureKind};
 use assay_bundle::facts::drive::Drive;
 use assay_bundle::facts::hwmon::Fan;
 use assay_bundle::facts::power::PowerStatus;
-use assay_bundle::units::Rpm;
+use assay_bundle::units::{Bytes, Rpm};
 
 use super::words;
 use crate::subject::{asleep, location, name, sorted};
 
 /// Longest name of a bay that is drawn; a longer one stands in the table only.
-const LONGEST_LABEL: usize = 13;
+const LONGEST_LABEL: usize = 10;
 /// Most bays that are drawn for one enclosure: more is a number that no enclosure has.
 const MOST_BAYS: u32 = 128;
 
@@ -197,7 +197,7 @@ impl Judge<'_> {
         let temperature = drive.temperature_c.value().map(ToString::to_string);
         let size = drive.capacity_bytes.value().map(ToString::to_string);
         let sleeping = asleep(drive).then(|| words::ASLEEP.to_owned());
-        let short = [size.clone(), sleeping.clone().or(temperature.clone())];
+        let short = [drive.capacity_bytes.value().map(round), sleeping.clone().or(temperature.clone())];
         let serial = drive.serial.value().map(|serial| format!("{} {serial}", words::SERIAL.to_lowercase()));
         let what =
             [drive.model.value().cloned(), size, serial, temperature, sleeping, Some(drive.device.clone())];
@@ -352,6 +352,17 @@ fn cell(place: String, state: State, what: &str, short: &str) -> Cell {
     }
 }
 
+/// A capacity in a few characters: `8 TB`, `1.92 TB`, `480 GB`.
+fn round(capacity: &Bytes) -> String {
+    let whole = capacity.to_string();
+    match whole.split_once('.').zip(whole.split_once(' ')) {
+        Some(((units, rest), (_, unit))) if rest.starts_with("00") || units.len() > 2 => {
+            format!("{units} {unit}")
+        }
+        _ => whole,
+    }
+}
+
 /// A name that fits into its drawing.
 fn cut(label: &str) -> String {
     match label.char_indices().nth(LONGEST_LABEL) {
@@ -405,6 +416,18 @@ mod tests {
         check(&facts, &[&["bay 1 no finding", "bay 2 not known", "M.2 SSD 1 not known", "sdx no finding"]]);
         facts.drives = Observed::NotCollected;
         check(&facts, &[&["bay 1 not known", "bay 2 not known", "M.2 SSD 1 not known"]]);
+    }
+
+    #[test]
+    fn a_capacity_is_short() {
+        for (bytes, shown) in [
+            (8_001_563_222_016, "8 TB"),
+            (1_920_383_410_176, "1.92 TB"),
+            (480_103_981_056, "480 GB"),
+            (999, "999 B"),
+        ] {
+            assert_eq!(round(&Bytes(bytes)), shown);
+        }
     }
 
     #[test]

@@ -203,7 +203,7 @@ fn removable(page: &mut Markup, safe: &SafeView) {
     page.open("div", &[("class", &format!("answer {class}"))]);
     page.open("p", &[]);
     page.leaf("strong", &[], &format!("{} {}", words::REMOVE_NOW, words::answer(safe.answer)));
-    page.text(&format!(" {} ({})", words::sentence(&safe.why), safe.as_of));
+    page.text(&format!(" {}", words::sentence(&safe.sentence())));
     page.close();
     page.close();
 }
@@ -217,7 +217,7 @@ fn suspects(page: &mut Markup, finding: &FindingView) {
         page.open("tr", &[]);
         page.leaf("td", &[("class", "narrow")], &format!("{} %", suspect.certainty_percent));
         page.leaf("th", &[("scope", "row")], suspect.component.word());
-        page.open("td", &[]);
+        page.open("td", &[("class", "long")]);
         page.text(&suspect.location);
         let id = [(words::SERIAL, &suspect.serial), (words::FIRMWARE, &suspect.firmware)];
         let id: Vec<String> = id
@@ -242,7 +242,7 @@ fn evidence(page: &mut Markup, heading: &'static str, groups: &[Group]) {
         return;
     }
     page.leaf("h4", &[], heading);
-    page.open("table", &[]);
+    page.open("table", &[("class", "evidence")]);
     header(page, &[words::READING, words::VALUE]);
     for group in groups {
         page.open("tbody", &[]);
@@ -260,7 +260,7 @@ fn evidence(page: &mut Markup, heading: &'static str, groups: &[Group]) {
             page.open("th", &[("scope", "row")]);
             page.leaf("code", &[], &if single { group.path(reading) } else { reading.field.clone() });
             page.close();
-            page.open("td", &[]);
+            page.open("td", &[("class", "long")]);
             page.text(&reading.value);
             // Readings in a row from one place cite it once, below the last of them.
             let next = group.readings.get(number).map(|next| next.place.as_str());
@@ -318,8 +318,8 @@ fn chassis(page: &mut Markup, shelves: &[Shelf]) {
                 if cell.codes.is_empty() { String::new() } else { format!(" ({})", cell.codes.join(", ")) };
             page.open("tr", &[]);
             page.leaf("th", &[("scope", "row")], &cell.place);
-            page.leaf("td", &[], &format!("{mark} {word}{codes}"));
-            page.leaf("td", &[], &cell.what);
+            page.leaf("td", &[("class", "narrow")], &format!("{mark} {word}{codes}"));
+            page.leaf("td", &[("class", "long")], &cell.what);
             page.close();
         }
         page.close();
@@ -334,7 +334,7 @@ fn history(page: &mut Markup, view: &View) {
     let trends = &view.trends;
     section(page, "history", words::HISTORY);
     if let Some(why) = &trends.why_none {
-        page.leaf("p", &[("class", "card")], why);
+        page.leaf("p", &[("class", "soft")], why);
         page.close();
         return;
     }
@@ -385,8 +385,8 @@ fn said(page: &mut Markup, list: &[Said]) {
     page.open("tbody", &[]);
     for said in list {
         page.open("tr", &[]);
-        page.leaf("th", &[("scope", "row")], &said.named(usize::MAX));
-        page.leaf("td", &[], &said.why);
+        page.leaf("th", &[("scope", "row"), ("class", "long")], &said.named(usize::MAX));
+        page.leaf("td", &[("class", "long")], &said.why);
         page.leaf("td", &[], &said.codes.join(", "));
         page.close();
     }

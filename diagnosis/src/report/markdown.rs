@@ -105,7 +105,7 @@ impl Page {
         self.line(&format!("**{}:** {}\n", words::NEXT_STEP, inline(&finding.advice)));
         if let Some(safe) = &finding.safe {
             let answer = words::answer(safe.answer);
-            let why = inline(&format!("{} ({})", safe.why, safe.as_of));
+            let why = inline(&safe.sentence());
             self.line(&format!("**{} {answer}:** {why}\n", words::REMOVE_NOW));
         }
         let suspects: Vec<Vec<String>> = finding

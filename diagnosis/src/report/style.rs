@@ -74,7 +74,7 @@ td,th,code,dd{unicode-bidi:isolate}\
 .watch{background:var(--watch-bg);color:var(--watch);border-color:var(--watch)}\
 .clear{background:var(--clear-bg);color:var(--clear);border-color:var(--clear)}\
 .unknown{background:var(--unknown-bg);color:var(--unknown);border-color:var(--unknown)}\
-.origin{border:1px solid var(--unknown);border-radius:.6rem;background:var(--unknown-bg);padding:.6rem 1rem;margin:.8rem 0}\
+.origin{border:1px solid var(--unknown);border-radius:.6rem;background:var(--unknown-bg);padding:.45rem 1.25rem;margin:.8rem 0}\
 .device{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem 1.5rem;margin:.9rem 0 0}\
 .device div{min-width:0}\
 dt{font-size:.82rem;color:var(--soft)}\
@@ -93,10 +93,12 @@ dd{margin:0;overflow-wrap:anywhere}\
 .code{font-weight:400;color:var(--soft);white-space:nowrap}\
 table{border-collapse:collapse;width:100%;margin:.3rem 0}\
 caption{text-align:left;color:var(--soft);font-size:.88rem;padding:.2rem 0}\
-th,td{text-align:left;vertical-align:top;padding:.32rem .8rem .32rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
+th,td{text-align:left;vertical-align:top;padding:.32rem .8rem .32rem 0;border-bottom:1px solid var(--line);overflow-wrap:break-word}\
+.long{overflow-wrap:anywhere}\
 tr:last-child>td,tr:last-child>th{border-bottom:0}\
-thead th{font-size:.82rem;color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}\
+thead th{white-space:nowrap;font-size:.82rem;color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}\
 tbody th{font-weight:400}\
+.evidence tbody th[scope=row]{width:40%}\
 th.thing{font-weight:600;padding-top:.6rem}\
 .at{display:block;color:var(--soft);font-size:.85rem}\
 .narrow{width:1%;white-space:nowrap}\
@@ -104,16 +106,17 @@ th.thing{font-weight:600;padding-top:.6rem}\
 .answer p{margin:0;color:var(--ink)}\
 .answer strong{margin-right:.3rem}\
 .next{margin:.9rem 0 0}\
-.maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1rem 2rem;align-items:start}\
+.maps{display:grid;grid-template-columns:minmax(0,1fr);gap:.6rem 2rem;align-items:start;margin-top:1rem}\
+@media (min-width:52rem){.maps{grid-template-columns:minmax(0,24rem) minmax(0,1fr)}}\
 figure{margin:0;min-width:0}\
 figcaption{font-weight:600;overflow-wrap:anywhere}\
 figcaption .soft{font-weight:400;font-size:.88rem;display:block}\
 svg{display:block;width:100%;height:auto;margin:.4rem 0}\
 .map svg{max-width:30rem}\
 svg text{font-family:inherit;fill:var(--ink)}\
-svg .l{font-size:11px;font-weight:600}\
-svg .w{font-size:11px;font-weight:600}\
-svg .s{font-size:9.5px}\
+svg .l{font-size:10.5px;font-weight:600}\
+svg .w{font-size:10px;font-weight:600}\
+svg .s{font-size:9px}\
 svg .f{fill:none;stroke:var(--line)}\
 svg g.confirmed rect{fill:var(--confirmed-bg);stroke:var(--confirmed);stroke-width:3}\
 svg g.suspected rect{fill:var(--suspected-bg);stroke:var(--suspected);stroke-width:2.5}\
@@ -137,7 +140,7 @@ svg .d{fill:var(--ink)}\
 svg .a{stroke:var(--line);fill:none}\
 svg .r{stroke:var(--soft);stroke-dasharray:3 3;fill:none}\
 footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.7rem;font-size:.88rem;color:var(--soft)}\
-@media (max-width:34rem){.sheet{padding:.7rem .7rem 2rem}.banner{padding:.9rem 1rem}.banner h1{font-size:1.45rem}.card{padding:.8rem .85rem}.parts thead{display:none}.parts tr{display:block;border-bottom:1px solid var(--line);padding:.35rem 0}.parts td,.parts th{display:block;border:0;padding:.05rem 0;width:auto}}\
+@media (max-width:34rem){.sheet{padding:.7rem .7rem 2rem}.banner{padding:.9rem 1rem}.banner h1{font-size:1.45rem}.card{padding:.8rem .85rem}.parts thead{display:none}.parts tr{display:block;border-bottom:1px solid var(--line);padding:.35rem 0}.parts td,.parts th{display:block;border:0;padding:.05rem 0;width:auto;white-space:normal}.parts tbody th{font-weight:600}}\
 @page{size:A4;margin:14mm}\
 @media print{body{font-size:10.5pt;background:none}.sheet{max-width:none;padding:0}.card,.banner,.origin,.answer,.badge{background:none!important}.card{padding:.7rem .9rem}h2,h3,h4,figcaption,caption{break-after:avoid}li,tr,figure,.answer,.banner,.brief{break-inside:avoid}.finding{break-inside:auto}.charts{grid-template-columns:1fr 1fr}svg rect{fill:none!important}p,li{orphans:3;widows:3}}";
 

@@ -261,6 +261,7 @@ impl Page {
         if let Some(rate) = &finding.rate {
             self.part(words::RATE, rate);
         }
+        let mut lead = words::SUSPECT;
         for suspect in &finding.suspects {
             let id = |word: &str, value: &Option<String>| {
                 value.as_ref().map(|v| format!(", {} {v}", word.to_lowercase())).unwrap_or_default()
@@ -273,7 +274,8 @@ impl Page {
                 id(words::SERIAL, &suspect.serial),
                 id(words::FIRMWARE, &suspect.firmware)
             );
-            self.part(words::SUSPECT, &who);
+            self.part(lead, &who);
+            lead = "";
         }
         for source in &finding.certainty_from {
             self.part("", &format!("{}: {source}", words::CERTAINTY));
@@ -331,7 +333,7 @@ fn removable(safe: &SafeView) -> String {
     let answer = words::answer(safe.answer);
     match &safe.same_as {
         Some(code) => format!("{answer}, {}", words::as_under(code)),
-        None => format!("{answer}: {} ({})", safe.why, safe.as_of),
+        None => format!("{answer}: {}", safe.sentence()),
     }
 }
 

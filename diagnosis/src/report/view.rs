@@ -96,7 +96,8 @@ pub(super) struct TestView {
 pub(super) struct SafeView {
     pub(super) answer: Removable,
     pub(super) why: String,
-    pub(super) as_of: String,
+    /// How long that is worth something; nothing where the reason says it.
+    pub(super) as_of: Option<String>,
     /// Code of an earlier finding with the same answer about the same drive.
     pub(super) same_as: Option<String>,
 }
@@ -157,6 +158,16 @@ impl View {
     }
 }
 
+impl SafeView {
+    /// Why, and as of when.
+    pub(super) fn sentence(&self) -> String {
+        match &self.as_of {
+            Some(as_of) => format!("{} ({as_of})", self.why),
+            None => self.why.clone(),
+        }
+    }
+}
+
 impl Said {
     /// `md9 and md13: why (codes)`, with at most so many subjects and codes.
     pub(super) fn sentence(&self, most: usize) -> String {
@@ -207,10 +218,12 @@ fn headline(diagnosis: &Diagnosis) -> String {
             .filter(|place| !place.is_empty() && !worst.title.contains(place));
         return words::headline(&worst.title, &worst.code, place, diagnosis.findings.len() - 1);
     }
-    let needed: Vec<&Unknown> = diagnosis.unknowns.iter().filter(|u| u.required).collect();
-    match needed.first() {
-        Some(first) => words::missing(needed.len(), &first.subject, &first.why),
-        None => words::HEALTHY.to_owned(),
+    let (needed, _) = unknowns(&diagnosis.unknowns);
+    let count = needed.iter().map(|said| said.subjects.len()).sum();
+    match needed.as_slice() {
+        [] => words::HEALTHY.to_owned(),
+        [one] => words::missing_for_one_reason(count, &one.why),
+        [first, ..] => words::missing(count, &first.named(1)),
     }
 }
 
@@ -268,7 +281,10 @@ fn findings(findings: &[Finding], steps: &[StepView]) -> Vec<FindingView> {
             safe: safe.map(|safe| SafeView {
                 answer: safe.answer,
                 why: safe.why.clone(),
-                as_of: words::as_of(safe.as_of_unix_s.map(moment)),
+                as_of: match (safe.answer, safe.as_of_unix_s) {
+                    (Removable::Unknown, None) => None,
+                    (_, at) => Some(words::as_of(at.map(moment))),
+                },
                 same_as,
             }),
             advice: finding.advice.clone(),
@@ -336,12 +352,19 @@ fn entitlement(entitlement: &Entitlement) -> Vec<String> {
         StandardPeriod::Years { years, series, global_years } => words::period(*years, series, *global_years),
         StandardPeriod::Unknown { why } => words::period_unknown(why),
     };
-    let cites = if entitlement.rules.is_empty() {
-        String::new()
-    } else {
-        format!(" [{}]", entitlement.rules.join(", "))
+    let mut sentences = vec![words::sentence(&standard)];
+    // A series that nobody knows is one reason for both.
+    let told = match (&entitlement.standard, &entitlement.standard_period) {
+        (Coverage::Unknown { why }, StandardPeriod::Unknown { why: same }) => why.contains(same.as_str()),
+        _ => false,
     };
-    vec![words::sentence(&standard), format!("{}{cites}", words::sentence(&period))]
+    if !told {
+        sentences.push(words::sentence(&period));
+    }
+    if let Some(last) = sentences.last_mut().filter(|_| !entitlement.rules.is_empty()) {
+        last.push_str(&format!(" [{}]", entitlement.rules.join(", ")));
+    }
+    sentences
 }
 
 fn cost(cost: &Cost) -> Vec<(&'static str, String)> {

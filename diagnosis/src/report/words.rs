@@ -132,18 +132,29 @@ pub(super) fn headline(title: &str, code: &str, place: Option<&str>, others: usi
 }
 
 /// What stands below the verdict when nothing was found and something is missing.
-pub(super) fn missing(count: usize, subject: &str, why: &str) -> String {
-    format!(
-        "{}; the first: {subject}: {why}",
-        counted(count, "needed reading is missing", "needed readings are missing")
-    )
+pub(super) fn missing(count: usize, first: &str) -> String {
+    format!("{}; the first is about {first}", missing_readings(count))
 }
 
-/// How many there are of what.
+/// The same when all are missing for one reason.
+pub(super) fn missing_for_one_reason(count: usize, why: &str) -> String {
+    format!("{}: {why}", missing_readings(count))
+}
+
+fn missing_readings(count: usize) -> String {
+    counted(count, "needed reading is missing", "needed readings are missing")
+}
+
+/// How many there are of what; what there is none of is not said.
 pub(super) fn counts(confirmed: usize, suspected: usize, watch: usize, needed: usize) -> String {
-    format!(
-        "{confirmed} confirmed, {suspected} suspected, {watch} to watch, {needed} needed but not readable"
-    )
+    let all = [
+        (confirmed, "confirmed"),
+        (suspected, "suspected"),
+        (watch, "to watch"),
+        (needed, "needed but not readable"),
+    ];
+    let some = all.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The word beside a finding.
@@ -212,7 +223,13 @@ pub(super) fn appears_expired(last_day: &str) -> String {
 }
 
 pub(super) fn coverage_unknown(why: &str) -> String {
+    let why = bare(why);
     format!("{COVERAGE_UNKNOWN}: {why}")
+}
+
+/// A reason without the words that are said anyway.
+fn bare(why: &str) -> &str {
+    why.strip_prefix(COVERAGE_UNKNOWN).map_or(why, |rest| rest.trim_start_matches([':', ' ']))
 }
 
 pub(super) fn period(years: u8, series: &str, global_years: Option<u8>) -> String {
@@ -221,6 +238,7 @@ pub(super) fn period(years: u8, series: &str, global_years: Option<u8>) -> Strin
 }
 
 pub(super) fn period_unknown(why: &str) -> String {
+    let why = bare(why);
     format!("length of the standard warranty not known: {why}")
 }
 
