@@ -68,6 +68,18 @@ pub(super) struct Cell {
     pub(super) codes: Vec<String>,
 }
 
+impl Cell {
+    /// Whether the same is to be said of two neighbours: nothing is there, or nothing of it was read.
+    pub(super) fn is_like(&self, next: &Self) -> bool {
+        let plain = |cell: &Self| cell.codes.is_empty() && cell.short.is_empty();
+        plain(self)
+            && plain(next)
+            && self.state == next.state
+            && self.what == next.what
+            && self.state != State::Clear
+    }
+}
+
 /// The unit first, then every enclosure that can hold drives. Empty when nothing of all this was read.
 pub(super) fn shelves(facts: &Facts, diagnosis: &Diagnosis) -> Vec<Shelf> {
     let judge = Judge { facts, diagnosis };

@@ -6,7 +6,7 @@
 
 use assay_bundle::diagnosis::{Overall, Removable, Verdict};
 
-use super::bays::{Shelf, State};
+use super::bays::{Cell, Shelf, State};
 use super::markup::Markup;
 use super::readings::Group;
 use super::view::{FindingView, SafeView, Said, StepView, View};
@@ -162,11 +162,13 @@ fn findings(page: &mut Markup, findings: &[FindingView]) {
         let id = format!("finding{number}");
         page.line();
         page.open("article", &[("class", &format!("card finding {class}")), ("aria-labelledby", &id)]);
+        page.open("div", &[("class", "lead")]);
         page.leaf("span", &[("class", &format!("badge {class}"))], &words::certainty(finding.verdict));
         page.open("h3", &[("id", &id)]);
         page.text(&finding.title);
         page.text(" ");
         page.leaf("span", &[("class", "code")], &finding.code);
+        page.close();
         page.close();
         page.open("p", &[("class", "next")]);
         page.leaf("strong", &[], &format!("{}:", words::NEXT_STEP));
@@ -210,7 +212,7 @@ fn removable(page: &mut Markup, safe: &SafeView) {
 
 fn suspects(page: &mut Markup, finding: &FindingView) {
     page.leaf("h4", &[], words::SUSPECTS);
-    page.open("table", &[]);
+    page.open("table", &[("class", "quiet")]);
     header(page, &[words::CERTAIN, words::PART, words::WHERE]);
     page.open("tbody", &[]);
     for suspect in &finding.suspects {
@@ -242,7 +244,7 @@ fn evidence(page: &mut Markup, heading: &'static str, groups: &[Group]) {
         return;
     }
     page.leaf("h4", &[], heading);
-    page.open("table", &[("class", "evidence")]);
+    page.open("table", &[("class", "evidence quiet")]);
     header(page, &[words::READING, words::VALUE]);
     for group in groups {
         page.open("tbody", &[]);
@@ -251,14 +253,14 @@ fn evidence(page: &mut Markup, heading: &'static str, groups: &[Group]) {
         if !single {
             page.open("tr", &[]);
             page.open("th", &[("class", "thing"), ("colspan", "2"), ("scope", "rowgroup")]);
-            page.leaf("code", &[], &group.thing);
+            page.path(&group.thing);
             page.close();
             page.close();
         }
         for (reading, number) in group.readings.iter().zip(1..) {
             page.open("tr", &[]);
             page.open("th", &[("scope", "row")]);
-            page.leaf("code", &[], &if single { group.path(reading) } else { reading.field.clone() });
+            page.path(&if single { group.path(reading) } else { reading.field.clone() });
             page.close();
             page.open("td", &[("class", "long")]);
             page.text(&reading.value);
@@ -267,7 +269,7 @@ fn evidence(page: &mut Markup, heading: &'static str, groups: &[Group]) {
             if !reading.place.is_empty() && next != Some(reading.place.as_str()) {
                 page.open("span", &[("class", "at")]);
                 page.text(&format!("{} ", words::IN));
-                page.leaf("code", &[], &format!("raw/{}", reading.place));
+                page.path(&format!("raw/{}", reading.place));
                 page.close();
             }
             page.close();
@@ -312,14 +314,23 @@ fn chassis(page: &mut Markup, shelves: &[Shelf]) {
         page.leaf("caption", &[], &format!("{}: {}", words::CHASSIS, shelf.name));
         header(page, &[words::PLACE, words::STATE, words::WHAT_IS_THERE]);
         page.open("tbody", &[]);
-        for cell in shelf.bays.iter().chain(&shelf.parts) {
-            let (mark, word) = words::state(cell.state);
-            let codes =
-                if cell.codes.is_empty() { String::new() } else { format!(" ({})", cell.codes.join(", ")) };
+        // Empty bays in a row are one line: a shelf of 24 with two drives is read at a glance.
+        for alike in shelf.bays.chunk_by(Cell::is_like).chain(shelf.parts.chunk_by(Cell::is_like)) {
+            let Some((first, rest)) = alike.split_first() else { continue };
+            let (mark, word) = words::state(first.state);
+            let place = match rest.last() {
+                Some(last) => words::through(&first.place, &last.place),
+                None => first.place.clone(),
+            };
             page.open("tr", &[]);
-            page.leaf("th", &[("scope", "row")], &cell.place);
-            page.leaf("td", &[("class", "narrow")], &format!("{mark} {word}{codes}"));
-            page.leaf("td", &[("class", "long")], &cell.what);
+            page.leaf("th", &[("scope", "row")], &place);
+            page.open("td", &[]);
+            page.leaf("span", &[("class", "whole")], &format!("{mark} {word}"));
+            if !first.codes.is_empty() {
+                page.leaf("span", &[("class", "at")], &first.codes.join(", "));
+            }
+            page.close();
+            page.leaf("td", &[("class", "long")], &first.what);
             page.close();
         }
         page.close();

@@ -54,6 +54,18 @@ impl Markup {
         escape(text, &mut self.out);
     }
 
+    /// A path as code, which may be broken behind its separators and nowhere else.
+    pub(super) fn path(&mut self, path: &str) {
+        self.open("code", &[]);
+        for piece in path.split_inclusive(['/', '.', '_', '[', ']', '#']) {
+            self.text(piece);
+            if piece.ends_with(['/', '.', '_', '[', ']', '#']) {
+                self.own("<wbr>");
+            }
+        }
+        self.close();
+    }
+
     /// Our own words, as they are.
     pub(super) fn own(&mut self, markup: &'static str) {
         self.out.push_str(markup);
@@ -122,10 +134,10 @@ mod tests {
         page.open("p", &[("title", "\"><script>")]);
         page.text("a & <b> 'c'\u{202e}");
         page.shape("rect", &[("x", "1")]);
-        page.leaf("b", &[], "x");
+        page.path("a/<b>");
         assert_eq!(
             page.finish(),
-            "<p title=\"&quot;&gt;&lt;script&gt;\">a &amp; &lt;b&gt; &#39;c&#39;\\u{202e}<rect x=\"1\"/><b>x</b></p>\n"
+            "<p title=\"&quot;&gt;&lt;script&gt;\">a &amp; &lt;b&gt; &#39;c&#39;\\u{202e}<rect x=\"1\"/><code>a/<wbr>&lt;b&gt;</code></p>\n"
         );
     }
 }

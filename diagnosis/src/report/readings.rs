@@ -71,7 +71,7 @@ pub(super) fn grouped(evidence: &[Evidence]) -> Vec<Group> {
     groups
 }
 
-/// A path at its last dot that stands in no bracket: names in brackets have dots of their own.
+/// A path behind the thing that it names in brackets, which have dots of their own; without one at its last dot.
 fn split(path: &str) -> (&str, &str) {
     let mut depth = 0_u32;
     let mut last = None;
@@ -79,7 +79,12 @@ fn split(path: &str) -> (&str, &str) {
         match c {
             '[' => depth += 1,
             ']' => depth = depth.saturating_sub(1),
-            '.' if depth == 0 => last = Some(at),
+            '.' if depth == 0 => {
+                last = Some(at);
+                if path.get(..at).is_some_and(|thing| thing.ends_with(']')) {
+                    break;
+                }
+            }
             _ => {}
         }
     }
@@ -115,6 +120,7 @@ mod tests {
             &[
                 ("drives[sda].model", "cmd/a/stdout"),
                 ("drives[sda].ata_attributes[5 x.y]", "cmd/a/stdout"),
+                ("drives[sda].scsi.asc", "cmd/a/stdout"),
                 ("kernel_log.events", "dev/kmsg#L58"),
                 ("fans[a/b.c].speed_rpm", "sys/x/fan1_input"),
                 ("fans[a/b.c].pwm", "sys/x/pwm1"),
@@ -122,7 +128,7 @@ mod tests {
                 ("fans[a/b.c].alarm", "other"),
             ],
             &[
-                ("drives[sda]", &["model", "ata_attributes[5 x.y]"], &["raw/cmd/a/stdout"]),
+                ("drives[sda]", &["model", "ata_attributes[5 x.y]", "scsi.asc"], &["raw/cmd/a/stdout"]),
                 ("kernel_log", &["events"], &["raw/dev/kmsg#L58"]),
                 ("fans[a/b.c]", &["speed_rpm", "pwm"], &["raw/sys/x/{fan1_input,pwm1}"]),
                 ("fans", &[""], &[]),

@@ -75,7 +75,7 @@ td,th,code,dd{unicode-bidi:isolate}\
 .clear{background:var(--clear-bg);color:var(--clear);border-color:var(--clear)}\
 .unknown{background:var(--unknown-bg);color:var(--unknown);border-color:var(--unknown)}\
 .origin{border:1px solid var(--unknown);border-radius:.6rem;background:var(--unknown-bg);padding:.45rem 1.25rem;margin:.8rem 0}\
-.device{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.6rem 1.5rem;margin:.9rem 0 0}\
+.device{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.6rem 1.5rem;margin:.9rem 0 0}\
 .device div{min-width:0}\
 dt{font-size:.82rem;color:var(--soft)}\
 dd{margin:0;overflow-wrap:anywhere}\
@@ -90,6 +90,7 @@ dd{margin:0;overflow-wrap:anywhere}\
 .finding{border-left-width:.4rem}\
 .finding.confirmed,.finding.suspected,.finding.watch{background:var(--panel);color:var(--ink);border-top-color:var(--line);border-right-color:var(--line);border-bottom-color:var(--line)}\
 .finding h3{margin-top:.5rem}\
+.quiet thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}\
 .code{font-weight:400;color:var(--soft);white-space:nowrap}\
 table{border-collapse:collapse;width:100%;margin:.3rem 0}\
 caption{text-align:left;color:var(--soft);font-size:.88rem;padding:.2rem 0}\
@@ -99,15 +100,18 @@ tr:last-child>td,tr:last-child>th{border-bottom:0}\
 thead th{white-space:nowrap;font-size:.82rem;color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}\
 tbody th{font-weight:400}\
 .evidence tbody th[scope=row]{width:40%}\
+.parts{font-size:.9rem}\
+.parts tbody th{min-width:6.5rem}\
 th.thing{font-weight:600;padding-top:.6rem}\
 .at{display:block;color:var(--soft);font-size:.85rem}\
 .narrow{width:1%;white-space:nowrap}\
+.whole{white-space:nowrap}\
 .answer{border-radius:.5rem;border:1px solid;padding:.5rem .8rem;margin:.9rem 0 0}\
 .answer p{margin:0;color:var(--ink)}\
 .answer strong{margin-right:.3rem}\
 .next{margin:.9rem 0 0}\
 .maps{display:grid;grid-template-columns:minmax(0,1fr);gap:.6rem 2rem;align-items:start;margin-top:1rem}\
-@media (min-width:52rem){.maps{grid-template-columns:minmax(0,24rem) minmax(0,1fr)}}\
+@media (min-width:52rem){.maps{grid-template-columns:minmax(0,21rem) minmax(0,1fr)}}\
 figure{margin:0;min-width:0}\
 figcaption{font-weight:600;overflow-wrap:anywhere}\
 figcaption .soft{font-weight:400;font-size:.88rem;display:block}\
@@ -142,7 +146,7 @@ svg .r{stroke:var(--soft);stroke-dasharray:3 3;fill:none}\
 footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.7rem;font-size:.88rem;color:var(--soft)}\
 @media (max-width:34rem){.sheet{padding:.7rem .7rem 2rem}.banner{padding:.9rem 1rem}.banner h1{font-size:1.45rem}.card{padding:.8rem .85rem}.parts thead{display:none}.parts tr{display:block;border-bottom:1px solid var(--line);padding:.35rem 0}.parts td,.parts th{display:block;border:0;padding:.05rem 0;width:auto;white-space:normal}.parts tbody th{font-weight:600}}\
 @page{size:A4;margin:14mm}\
-@media print{body{font-size:10.5pt;background:none}.sheet{max-width:none;padding:0}.card,.banner,.origin,.answer,.badge{background:none!important}.card{padding:.7rem .9rem}h2,h3,h4,figcaption,caption{break-after:avoid}li,tr,figure,.answer,.banner,.brief{break-inside:avoid}.finding{break-inside:auto}.charts{grid-template-columns:1fr 1fr}svg rect{fill:none!important}p,li{orphans:3;widows:3}}";
+@media print{body{font-size:9pt;line-height:1.4;background:none}.sheet{max-width:none;padding:0}h2{margin:1rem 0 .4rem}h4{margin:.5rem 0 .1rem}p,li{margin:.2rem 0}th,td{padding:.12rem .6rem .12rem 0}.maps{grid-template-columns:6.6cm minmax(0,1fr)}.answer,.next{margin:.4rem 0 0}.card,.banner,.origin,.answer,.badge{background:none!important}.card{padding:.5rem .8rem;margin:.5rem 0}h2,h3,h4,figcaption,caption{break-after:avoid}li,tr,figure,.answer,.banner,.brief,.finding{break-inside:avoid}.lead{break-inside:avoid;break-after:avoid}.charts{grid-template-columns:1fr 1fr}svg rect{fill:none!important}p,li{orphans:3;widows:3}}";
 
 /// The sheet with both palettes.
 pub(super) fn sheet() -> String {

@@ -292,6 +292,11 @@ pub(super) fn bay(number: u32) -> String {
     format!("bay {number}")
 }
 
+/// Neighbours of which the same is said.
+pub(super) fn through(first: &str, last: &str) -> String {
+    format!("{first} to {last}")
+}
+
 pub(super) fn fan(number: usize) -> String {
     format!("fan {number}")
 }
