@@ -69,14 +69,13 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// Whether the same is to be said of two neighbours: nothing is there, or nothing of it was read.
+    /// Whether the same is to be said of two neighbours of one kind: nothing is there, or nothing of it was read.
     pub(super) fn is_like(&self, next: &Self) -> bool {
-        let plain = |cell: &Self| cell.codes.is_empty() && cell.short.is_empty();
-        plain(self)
-            && plain(next)
-            && self.state == next.state
-            && self.what == next.what
-            && self.state != State::Clear
+        let plain =
+            |cell: &Self| cell.codes.is_empty() && cell.short.is_empty() && cell.state != State::Clear;
+        let kind = |cell: &Self| cell.label.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let same = self.state == next.state && self.what == next.what && kind(self) == kind(next);
+        same && plain(self) && plain(next)
     }
 }
 

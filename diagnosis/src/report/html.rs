@@ -350,7 +350,7 @@ fn history(page: &mut Markup, view: &View) {
         return;
     }
     if !trends.charts.is_empty() {
-        page.leaf("p", &[("class", "soft")], words::HISTORY_NOTE);
+        page.leaf("p", &[("class", "soft intro")], words::HISTORY_NOTE);
         page.open("div", &[("class", "charts")]);
     }
     for (chart, number) in trends.charts.iter().zip(1..) {

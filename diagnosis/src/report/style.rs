@@ -50,7 +50,7 @@ pub(super) const DARK: Palette = [
 const SHEET: &str = "\
 *{box-sizing:border-box}\
 html{-webkit-text-size-adjust:100%}\
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"DejaVu Sans\",sans-serif}\
+body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"DejaVu Sans\",sans-serif}\
 .sheet{max-width:62rem;margin:0 auto;padding:1.25rem 1rem 3rem}\
 h1,h2,h3,h4{line-height:1.25;margin:0;overflow-wrap:anywhere}\
 h2{font-size:1.2rem;margin:2rem 0 .7rem}\
@@ -134,6 +134,7 @@ svg g.watch .w{fill:var(--watch)}\
 svg g.clear .w{fill:var(--clear)}\
 svg g.unknown .w{fill:var(--unknown)}\
 svg g.empty .w{fill:var(--soft)}\
+.charts+h3{margin-top:1.2rem}\
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:.8rem}\
 .chart{margin:0}\
 .chart figcaption{font-size:.95rem}\
@@ -146,7 +147,7 @@ svg .r{stroke:var(--soft);stroke-dasharray:3 3;fill:none}\
 footer{margin-top:2.5rem;border-top:1px solid var(--line);padding-top:.7rem;font-size:.88rem;color:var(--soft)}\
 @media (max-width:34rem){.sheet{padding:.7rem .7rem 2rem}.banner{padding:.9rem 1rem}.banner h1{font-size:1.45rem}.card{padding:.8rem .85rem}.parts thead{display:none}.parts tr{display:block;border-bottom:1px solid var(--line);padding:.35rem 0}.parts td,.parts th{display:block;border:0;padding:.05rem 0;width:auto;white-space:normal}.parts tbody th{font-weight:600}}\
 @page{size:A4;margin:14mm}\
-@media print{body{font-size:9pt;line-height:1.4;background:none}.sheet{max-width:none;padding:0}h2{margin:1rem 0 .4rem}h4{margin:.5rem 0 .1rem}p,li{margin:.2rem 0}th,td{padding:.12rem .6rem .12rem 0}.maps{grid-template-columns:6.6cm minmax(0,1fr)}.answer,.next{margin:.4rem 0 0}.card,.banner,.origin,.answer,.badge{background:none!important}.card{padding:.5rem .8rem;margin:.5rem 0}h2,h3,h4,figcaption,caption{break-after:avoid}li,tr,figure,.answer,.banner,.brief,.finding{break-inside:avoid}.lead{break-inside:avoid;break-after:avoid}.charts{grid-template-columns:1fr 1fr}svg rect{fill:none!important}p,li{orphans:3;widows:3}}";
+@media print{html{font-size:9pt}body{line-height:1.4;background:none}.sheet{max-width:none;padding:0}h2{margin:1rem 0 .4rem}h4{margin:.5rem 0 .1rem}p,li{margin:.2rem 0}th,td{padding:.12rem .6rem .12rem 0}.maps{grid-template-columns:6.6cm minmax(0,1fr)}.answer,.next{margin:.4rem 0 0}.card,.banner,.origin,.answer,.badge{background:none!important}.card{padding:.5rem .8rem;margin:.5rem 0}h2,h3,h4,figcaption,caption,.intro{break-after:avoid}li,tr,figure,.answer,.banner,.brief,.finding{break-inside:avoid}.lead{break-inside:avoid;break-after:avoid}.charts{grid-template-columns:1fr 1fr}svg rect{fill:none!important}p,li{orphans:3;widows:3}}";
 
 /// The sheet with both palettes.
 pub(super) fn sheet() -> String {

@@ -174,7 +174,10 @@ fn title(facts: &Facts, series: &Series) -> String {
         return format!("{}, {metric} ({} {serial})", words::sentence(&place), series.name);
     }
     let kind = words::subject(series.subject);
-    match series.name.to_lowercase().contains(kind) {
+    // QTS numbers its fans as `system fan 1`; a chip's input says nothing of a fan.
+    let known =
+        [kind.to_owned(), format!("system {kind}")].iter().any(|own| series.name.starts_with(own.as_str()));
+    match known {
         true => format!("{}, {metric}", words::sentence(&series.name)),
         false => format!("{} {}, {metric}", words::sentence(kind), series.name),
     }
