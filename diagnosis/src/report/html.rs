@@ -12,22 +12,25 @@ use super::readings::Group;
 use super::view::{FindingView, SafeView, Said, StepView, View};
 use super::{bay_map, sparkline, style, words};
 
-/// What the browser may do with the page: show it, with the style that is in it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
 /// The report as a page.
 pub fn html(view: &View) -> String {
+    let sheet = style::sheet();
+    // What the browser may do with the page: show it, with this one style sheet.
+    let policy = format!(
+        "default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'",
+        style::hash(&sheet)
+    );
     let mut page = Markup::default();
     page.own("<!doctype html>\n");
     page.open("html", &[("lang", "en")]);
     page.open("head", &[]);
     page.void("meta", &[("charset", "utf-8")]);
-    page.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]);
+    page.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", &policy)]);
     page.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
     page.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
     page.void("meta", &[("name", "referrer"), ("content", "no-referrer")]);
     page.leaf("title", &[], &format!("{}: {}", words::verdict(view.overall), view.unit()));
-    page.style(&style::sheet());
+    page.style(&sheet);
     page.close();
     page.line();
     page.open("body", &[]);

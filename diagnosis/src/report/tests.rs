@@ -85,7 +85,7 @@ fn told(page: &str) -> String {
 
 /// Markdown as it is read: without the signs that only escape.
 fn read(markdown: &str) -> String {
-    markdown.replace('\\', "").replace('`', "")
+    markdown.replace(['\\', '`'], "")
 }
 
 /// A machine of which everything is said that a report can say.

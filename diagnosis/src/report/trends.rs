@@ -287,7 +287,7 @@ pub(super) mod tests {
             restarts: vec![at(2, 0).0],
             left_out: 2,
         };
-        assert_eq!(trends.charts, [expected.clone()]);
+        assert_eq!(trends.charts, std::slice::from_ref(&expected));
         assert_eq!(expected.sentence(), "1 on 2026-01-01, 5 on 2026-01-05; lowest 1, highest 5");
         assert_eq!(expected.extent(), "5 recorded values, 1 restart, 2 older or without a time left out");
     }

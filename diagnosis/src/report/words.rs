@@ -78,8 +78,7 @@ pub(super) const CLOCK_ALONE: &str = " by its own clock";
 /// Where the facts came from, when it was not this machine just now.
 pub(super) const RECORDED: &str = "A recording, not this machine.";
 pub(super) const BUNDLED: &str = "From a bundle: what the device said when it was made.";
-pub(super) const JUDGED: &str =
-    "Judged from outputs that somebody gave, not read by Assay: no evidence for a shipment.";
+pub(super) const JUDGED: &str = "Outputs that somebody gave, not read by Assay: no evidence for a shipment.";
 
 pub(super) const HEALTHY: &str = "Every reading that was needed is there, and none of them shows a defect.";
 pub(super) const NEEDED: &str = "Needed for a verdict";
@@ -194,7 +193,7 @@ pub(super) fn rate(count: u64, window: &str) -> String {
 /// A stretch of time in the largest unit that divides it.
 pub(super) fn window(seconds: u64) -> String {
     for (size, unit) in [(86_400, "days"), (3_600, "h"), (60, "min")] {
-        if seconds >= size && seconds % size == 0 {
+        if seconds >= size && seconds.is_multiple_of(size) {
             return format!("{} {unit}", seconds / size);
         }
     }
