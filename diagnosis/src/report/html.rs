@@ -200,15 +200,16 @@ fn findings(page: &mut Markup, findings: &[FindingView]) {
 }
 
 fn removable(page: &mut Markup, safe: &SafeView) {
-    let class = bay_map::class(match safe.answer {
+    let (answer, why) = safe.in_a_file();
+    let class = bay_map::class(match answer {
         Removable::Yes => State::Clear,
         Removable::No => State::Confirmed,
         Removable::Unknown => State::Unknown,
     });
     page.open("div", &[("class", &format!("answer {class}"))]);
     page.open("p", &[]);
-    page.leaf("strong", &[], &format!("{} {}", words::REMOVE_NOW, words::answer(safe.answer)));
-    page.text(&format!(" {}", words::sentence(&safe.sentence())));
+    page.leaf("strong", &[], &format!("{} {}", words::REMOVE_NOW, words::answer(answer)));
+    page.text(&format!(" {}", words::sentence(&why)));
     page.close();
     page.close();
 }

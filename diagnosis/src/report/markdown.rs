@@ -104,8 +104,9 @@ impl Page {
         self.heading(3, &title);
         self.line(&format!("**{}:** {}\n", words::NEXT_STEP, inline(&finding.advice)));
         if let Some(safe) = &finding.safe {
-            let answer = words::answer(safe.answer);
-            let why = inline(&safe.sentence());
+            let (answer, why) = safe.in_a_file();
+            let answer = words::answer(answer);
+            let why = inline(&why);
             self.line(&format!("**{} {answer}:** {why}\n", words::REMOVE_NOW));
         }
         let suspects: Vec<Vec<String>> = finding

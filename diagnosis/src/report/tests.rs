@@ -274,10 +274,18 @@ fn only_a_live_answer_is_shown_as_it_is() {
         [(Origin::Live, true), (Origin::Recorded, false), (Origin::Bundle, false), (Origin::Judged, false)]
     {
         let view = view(&facts, &diagnosis, origin);
-        for form in [terminal(&view, WIDE), html(&view), markdown(&view)] {
+        for (form, kept) in
+            [(terminal(&view, WIDE), false), (told(&html(&view)), true), (read(&markdown(&view)), true)]
+        {
             let lower = form.to_lowercase();
             assert_eq!(lower.contains("fresh from the arrays"), shown, "{origin:?}: {form}");
-            assert_eq!(lower.contains("remove now? yes"), shown, "{origin:?}: {form}");
+            // A file is read whenever: it says that it was a yes, and never that it is one.
+            assert_eq!(lower.contains("remove now? yes"), shown && !kept, "{origin:?}: {form}");
+            assert_eq!(
+                lower.contains("it was a yes when this was written"),
+                shown && kept,
+                "{origin:?}: {form}"
+            );
         }
         assert_eq!(view.origin.is_none(), origin == Origin::Live);
     }

@@ -166,6 +166,14 @@ impl SafeView {
             None => self.why.clone(),
         }
     }
+
+    /// The answer for a file, which is read whenever: a yes is worth ten minutes, so a file never gives one.
+    pub(super) fn in_a_file(&self) -> (Removable, String) {
+        match self.answer {
+            Removable::Yes => (Removable::Unknown, words::was_a_yes(&self.sentence())),
+            answer => (answer, self.sentence()),
+        }
+    }
 }
 
 impl Said {

@@ -176,6 +176,11 @@ pub(super) fn as_of(moment: Option<String>) -> String {
     }
 }
 
+/// A yes in a file that may be read days later.
+pub(super) fn was_a_yes(sentence: &str) -> String {
+    format!("it was a yes when this was written: {sentence}. Run assay check right before anything is pulled")
+}
+
 /// In a later finding about the same drive.
 pub(super) fn as_under(code: &str) -> String {
     format!("as under {code}")
