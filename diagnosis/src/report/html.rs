@@ -331,7 +331,9 @@ fn chassis(page: &mut Markup, shelves: &[Shelf]) {
             page.open("td", &[]);
             page.leaf("span", &[("class", "whole")], &format!("{mark} {word}"));
             if !first.codes.is_empty() {
-                page.leaf("span", &[("class", "at")], &first.codes.join(", "));
+                page.open("span", &[("class", "at")]);
+                codes(page, &first.codes);
+                page.close();
             }
             page.close();
             page.leaf("td", &[("class", "long")], &first.what);
@@ -402,11 +404,22 @@ fn said(page: &mut Markup, list: &[Said]) {
         page.open("tr", &[]);
         page.leaf("th", &[("scope", "row"), ("class", "long")], &said.named(usize::MAX));
         page.leaf("td", &[("class", "long")], &said.why);
-        page.leaf("td", &[], &said.codes.join(", "));
+        page.open("td", &[]);
+        codes(page, &said.codes);
+        page.close();
         page.close();
     }
     page.close();
     page.close();
+}
+
+/// Codes in a row, none of them broken.
+fn codes(page: &mut Markup, codes: &[String]) {
+    for (code, number) in codes.iter().zip(1..) {
+        let comma = if number < codes.len() { "," } else { "" };
+        page.leaf("span", &[("class", "whole")], &format!("{code}{comma}"));
+        page.text(" ");
+    }
 }
 
 fn unknowns(page: &mut Markup, view: &View) {

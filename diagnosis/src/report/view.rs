@@ -27,7 +27,7 @@ pub struct View {
     pub(super) origin: Option<&'static str>,
     pub(super) inputs: Vec<String>,
     pub(super) device: Device,
-    /// Findings by verdict and needed readings; `None` when all are none.
+    /// Findings by verdict and needed readings; `None` when the headline says it all.
     pub(super) counts: Option<String>,
     pub(super) steps: Vec<StepView>,
     pub(super) findings: Vec<FindingView>,
@@ -238,7 +238,8 @@ fn headline(diagnosis: &Diagnosis) -> String {
 fn counts(diagnosis: &Diagnosis) -> Option<String> {
     let of = |verdict| diagnosis.findings.iter().filter(|f| f.verdict == verdict).count();
     let needed = diagnosis.unknowns.iter().filter(|u| u.required).count();
-    (!diagnosis.findings.is_empty() || needed > 0)
+    // The headline alone says a single one.
+    (diagnosis.findings.len() + needed > 1)
         .then(|| words::counts(of(Verdict::Confirmed), of(Verdict::Suspected), of(Verdict::Watch), needed))
 }
 
