@@ -3,9 +3,10 @@
 //! There is no clock, file, process, network, environment or log here (`clippy.toml` is the fence): the same facts
 //! give the same answer on the device today and on the portal next year. This crate refuses to guess: a rule that
 //! lacks its input says so ([`Outcome::CannotTell`]), and what only looks like a defect is cleared in words.
-//! Read [`rule`] for the shape of a rule, [`rules`] for the list, [`text`] for what a person sees.
+//! Read [`rule`] for the shape of a rule, [`rules`] for the list, [`report`] for what a person sees.
 
 pub mod certainty;
+pub mod report;
 pub mod rule;
 pub mod rules;
 pub mod text;

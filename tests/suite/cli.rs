@@ -3,6 +3,7 @@
 
 mod memory;
 mod portal;
+mod report;
 mod run;
 
 use std::fs;
@@ -104,7 +105,7 @@ fn every_recorded_device_is_checked() {
         };
         assert_eq!(ran.code, expected, "{name}");
         let text = device.run(&["check", "--source", path]).ends(expected);
-        assert!(text.out.starts_with("A recording, not this machine.\n"), "{name}: {}", text.out);
+        assert!(text.out.contains("\nA recording, not this machine.\n"), "{name}: {}", text.out);
         assert!(!text.out.contains('\u{1b}'), "{name}: colour without a terminal");
         assert!(text.out.lines().all(|line| line.chars().count() <= 110), "{name}: {}", text.out);
     }

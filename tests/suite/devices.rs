@@ -8,6 +8,7 @@ use assay_bundle::redact::{Door, Level, PseudonymKey};
 use assay_bundle::{Diagnosis, Facts, Observed};
 use assay_collector::recorded::RecordedSource;
 use assay_collector::{Collection, Options, collect};
+use assay_diagnosis::report::{Layout, Material, Origin, View, html, markdown, terminal};
 
 use crate::support::{devices, snapshot};
 
@@ -32,6 +33,8 @@ struct Stages {
     raw: BTreeMap<String, Vec<u8>>,
     diagnosis: Diagnosis,
     report: String,
+    page: String,
+    ticket: String,
 }
 
 fn stages(path: &Path) -> Stages {
@@ -49,8 +52,14 @@ fn stages(path: &Path) -> Stages {
     let model = redacted.identity.model.value().map(String::as_str);
     let entitlement = assay_warranty::entitlement(None, model, None);
     let recommendation = assay_warranty::recommend(&diagnosis, &entitlement);
-    let report = assay_diagnosis::text::report(&redacted, &diagnosis, &recommendation, 80, false);
-    Stages { collection, redacted, raw, diagnosis, report }
+    let material = Material {
+        entitlement: Some(&entitlement),
+        ..Material::new(&redacted, &diagnosis, &recommendation, Origin::Live)
+    };
+    let view = View::of(&material);
+    let report = terminal(&view, Layout { width: 80, colour: false, all: false });
+    let (page, ticket) = (html(&view), markdown(&view));
+    Stages { collection, redacted, raw, diagnosis, report, page, ticket }
 }
 
 #[test]
@@ -150,5 +159,37 @@ fn the_same_facts_give_the_same_answer() {
         let (first, second) = (stages(&path), stages(&path));
         assert_eq!(first.diagnosis, second.diagnosis, "{name}");
         assert_eq!(first.report, second.report, "{name}");
+    }
+}
+
+/// Most bytes of a page: it is sent by mail and kept in tickets.
+const MOST_PAGE_BYTES: usize = 150_000;
+
+#[test]
+fn every_device_has_a_page_and_a_ticket() {
+    for (name, path) in devices() {
+        let Stages { diagnosis, report, page, ticket, .. } = stages(&path);
+        assert!(report.lines().all(|row| row.chars().count() <= 80), "{name}: {report}");
+        assert!(report.starts_with(&diagnosis.overall.words().to_uppercase()), "{name}: {report}");
+        assert!(page.len() <= MOST_PAGE_BYTES, "{name}: {} bytes", page.len());
+        let tags = || page.split('<').skip(1).filter_map(|tag| tag.split('>').next());
+        for word in ["script", "src=", "href=", "http:", "https:", "url("] {
+            assert!(!tags().any(|tag| tag.contains(word)), "{name}: {word}");
+        }
+        // What a device says may hold an address, as text; nothing of ours does.
+        for tag in ["html", "head", "body", "main", "h1", "table", "svg", "section", "article"] {
+            let opened = tags().filter(|own| *own == tag || own.starts_with(&format!("{tag} "))).count();
+            let closed = tags().filter(|own| own.strip_prefix('/') == Some(tag)).count();
+            assert_eq!(opened, closed, "{name}: <{tag}>");
+        }
+        assert_eq!(page.matches("<article").count(), diagnosis.findings.len(), "{name}");
+        for finding in &diagnosis.findings {
+            assert!(
+                page.contains(&finding.code) && ticket.contains(&finding.code),
+                "{name}: {}",
+                finding.code
+            );
+        }
+        assert!(page.contains("<svg ") || name == "hostile-garbage", "{name}: no bay map");
     }
 }

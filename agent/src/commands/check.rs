@@ -7,13 +7,15 @@ use assay_bundle::cost::Cost;
 use assay_bundle::manifest::RunSource;
 use assay_bundle::steps::Step;
 use assay_bundle::{Diagnosis, Entitlement, Facts, Recommendation};
+use assay_diagnosis::report::{Material, Origin, View};
 
 use super::Machine;
 use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::pipeline::{self, Run};
+use crate::report::ReportArgs;
 use crate::terminal::Line;
-use crate::{output, runtime, source, terminal};
+use crate::{output, runtime, source};
 
 /// Read the hardware and say what is defective, on what evidence, and what to do
 #[derive(clap::Args)]
@@ -26,6 +28,8 @@ use crate::{output, runtime, source, terminal};
 pub(crate) struct Args {
     #[command(flatten)]
     machine: Machine,
+    #[command(flatten)]
+    report: ReportArgs,
     /// Facts, diagnosis, entitlement, recommendation, steps and cost as JSON
     #[arg(long)]
     json: bool,
@@ -34,6 +38,7 @@ pub(crate) struct Args {
 /// Examines and prints; the exit code is the verdict's.
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let settings = context.settings_with(args.machine.overrides())?;
+    let outputs = args.report.begin(args.json)?;
     let source = args.machine.source(context, &settings.config)?;
     let key = context.identity().pseudonym_key_for_showing()?;
     let line = Arc::new(Line::new());
@@ -45,30 +50,21 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     line.clear();
     match args.json {
         true => output::print_json(&json(&run))?,
-        false => output::print(text(&run))?,
+        false => output::print(outputs.text(&view(&run), "", ""))?,
     }
+    outputs.finish(&view(&run))?;
     Ok(run.diagnosis.overall.exit_code())
 }
 
-/// The report for a person.
-fn text(run: &Run) -> String {
-    let mut text = String::new();
-    let mut diagnosis = run.diagnosis.clone();
-    if run.source != RunSource::Live {
-        text.push_str("A recording, not this machine.\n\n");
-        diagnosis = diagnosis.as_stored();
-    }
-    text.push_str(&assay_diagnosis::text::report(
-        &run.facts,
-        &diagnosis,
-        &run.recommendation,
-        terminal::width(),
-        terminal::colour(),
-    ));
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text
+/// The report for a person. What reading a recording cost says nothing about the machine.
+fn view(run: &Run) -> View {
+    let live = run.source == RunSource::Live;
+    let origin = if live { Origin::Live } else { Origin::Recorded };
+    View::of(&Material {
+        entitlement: Some(&run.entitlement),
+        cost: live.then_some(&run.cost),
+        ..Material::new(&run.facts, &run.diagnosis, &run.recommendation, origin)
+    })
 }
 
 /// Everything for a program.

@@ -35,7 +35,7 @@ pub(crate) fn run(args: Args, _context: &Context) -> anyhow::Result<u8> {
     match args.json {
         true => output::print_json(&json(rule))?,
         false => {
-            let mut text = assay_diagnosis::text::explain(rule);
+            let mut text = assay_diagnosis::report::explain(rule);
             if !text.ends_with('\n') {
                 text.push('\n');
             }

@@ -1,17 +1,18 @@
 //! `assay judge`: outputs that were gathered by other means, read and judged like a machine's own.
 
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use assay_bundle::manifest::RunSource;
 use assay_collector::judge::{self, Judged, MAX_PASTED_BYTES, Part, Pasted};
+use assay_diagnosis::report::{Material, Origin, View};
 
 use crate::cli::exit_codes;
 use crate::context::Context;
+use crate::output;
 use crate::pipeline::{self, Run};
+use crate::report::ReportArgs;
 use crate::trouble::{NextStep, refuse};
-use crate::{output, terminal};
 
 /// Judge outputs of other tools: smartctl, kernel logs, mdstat, QTS commands and more
 #[derive(clap::Args)]
@@ -35,6 +36,8 @@ pub(crate) struct Args {
     /// Only what the outputs say, as JSON, without a judgement
     #[arg(long, conflicts_with = "json")]
     facts: bool,
+    #[command(flatten)]
+    report: ReportArgs,
     /// Facts and diagnosis as JSON
     #[arg(long)]
     json: bool,
@@ -42,6 +45,7 @@ pub(crate) struct Args {
 
 /// Reads, judges, prints; the exit code is the verdict's.
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
+    let outputs = args.report.begin(args.json || args.facts)?;
     let mut files = Vec::new();
     for path in &args.files {
         files.push(read(path)?);
@@ -50,7 +54,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         let judged = judge::judge(&files);
         if !judged.found_anything() {
             return Err(refuse(
-                format!("nothing that can be judged:\n{}", listed(&judged.parts)),
+                format!("nothing that can be judged:\n{}", listed(&judged.parts).join("\n")),
                 format!(
                     "give outputs of these forms, whole and as they were printed: {}",
                     judge::formats().join(", ")
@@ -70,8 +74,9 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             "facts": output::value(&run.facts)?,
             "diagnosis": output::value(&run.diagnosis)?,
         }))?,
-        _ => output::print(words(&run, &parts))?,
+        _ => output::print(outputs.text(&view(&run, &parts), "", ""))?,
     }
+    outputs.finish(&view(&run, &parts))?;
     Ok(run.diagnosis.overall.exit_code())
 }
 
@@ -104,18 +109,15 @@ fn read(path: &Path) -> anyhow::Result<Pasted> {
 }
 
 /// One line for each output.
-fn listed(parts: &[Part]) -> String {
-    let mut text = String::new();
-    for part in parts {
+fn listed(parts: &[Part]) -> Vec<String> {
+    let line = |part: &Part| {
         let format = part.format.unwrap_or("not recognised");
-        let _ = match &part.trouble {
-            Some(why) if part.format.is_some() => {
-                writeln!(text, "  {}: {format}, not read: {why}", part.place)
-            }
-            _ => writeln!(text, "  {}: {format}, {} lines", part.place, part.lines),
-        };
-    }
-    text.trim_end().to_owned()
+        match &part.trouble {
+            Some(why) if part.format.is_some() => format!("{}: {format}, not read: {why}", part.place),
+            _ => format!("{}: {format}, {} lines", part.place, part.lines),
+        }
+    };
+    parts.iter().map(line).collect()
 }
 
 fn described(part: &Part) -> serde_json::Value {
@@ -127,20 +129,10 @@ fn described(part: &Part) -> serde_json::Value {
     })
 }
 
-fn words(run: &Run, parts: &[Part]) -> String {
-    let mut text = format!(
-        "Judged from outputs that somebody gave, not read by Assay: no evidence for a shipment.\n{}\n\n",
-        listed(parts)
-    );
-    text.push_str(&assay_diagnosis::text::report(
-        &run.facts,
-        &run.diagnosis.as_stored(),
-        &run.recommendation,
-        terminal::width(),
-        terminal::colour(),
-    ));
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text
+fn view(run: &Run, parts: &[Part]) -> View {
+    View::of(&Material {
+        entitlement: Some(&run.entitlement),
+        inputs: &listed(parts),
+        ..Material::new(&run.facts, &run.diagnosis, &run.recommendation, Origin::Judged)
+    })
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use assay_bundle::Manifest;
 use assay_collector::recorded::RecordedSource;
+use assay_diagnosis::report::{Material, Origin, View};
 use serde_json::Value;
 
 use crate::bundle_file::Opened;
 use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::pipeline::{self, Run};
+use crate::report::ReportArgs;
 use crate::terminal::Line;
-use crate::{output, runtime, source, terminal, trouble};
+use crate::{output, runtime, source, trouble};
 
 /// Judge a bundle's recorded outputs again and compare with what it says
 #[derive(clap::Args)]
@@ -28,6 +30,8 @@ pub(crate) struct Args {
     /// Secret key that opens an encrypted bundle (written by age-keygen)
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     /// The new diagnosis and the differences as JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +47,7 @@ struct Said {
 /// Reads again, judges again, compares.
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let settings = context.settings()?;
+    let outputs = args.report.begin(args.json)?;
     let (source, said) = read(&args.from, args.identity.as_deref(), context)?;
     let key = context.identity().pseudonym_key_for_showing()?;
     let options = source::options(&settings.config, &Arc::new(Line::new()));
@@ -66,8 +71,11 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             "facts_contradict_raw": forged,
             "differences": differences.iter().map(|difference| &difference.text).collect::<Vec<_>>(),
         }))?,
-        false => output::print(words(&run, said.as_ref(), &differences, forged))?,
+        false => {
+            output::print(outputs.text(&view(&run), "", &words(&run, said.as_ref(), &differences, forged)))?
+        }
     }
+    outputs.finish(&view(&run))?;
     Ok(if forged { trouble::FAILED } else { run.diagnosis.overall.exit_code() })
 }
 
@@ -145,10 +153,16 @@ fn short(value: &Value) -> String {
     }
 }
 
+fn view(run: &Run) -> View {
+    View::of(&Material {
+        entitlement: Some(&run.entitlement),
+        ..Material::new(&run.facts, &run.diagnosis, &run.recommendation, Origin::Recorded)
+    })
+}
+
+/// What stands below the report: whether the bundle says the same.
 fn words(run: &Run, said: Option<&Said>, differences: &[Difference], forged: bool) -> String {
-    let (width, colour) = (terminal::width(), terminal::colour());
-    let diagnosis = run.diagnosis.as_stored();
-    let mut text = assay_diagnosis::text::report(&run.facts, &diagnosis, &run.recommendation, width, colour);
+    let mut text = String::new();
     let Some(said) = said else { return text };
     if differences.is_empty() {
         let _ = writeln!(

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use assay_bundle::archive::Envelope;
+use assay_bundle::cost::Cost;
 use assay_bundle::manifest::RunSource;
 use assay_bundle::units::Bytes;
 use assay_bundle::{Diagnosis, Facts};
+use assay_diagnosis::report::{Material, Origin, View};
 
 use crate::bundle_file::{Entries, Opened};
 use crate::cli::exit_codes;
 use crate::context::Context;
+use crate::report::ReportArgs;
 use crate::trouble::refuse;
-use crate::{browse, output, pipeline, record, stand_ins, terminal};
+use crate::{browse, output, pipeline, record, stand_ins};
 
 /// Show what is in a bundle: who made it, what it found, every file
 #[derive(clap::Args)]
@@ -24,10 +27,10 @@ pub(crate) struct Args {
     /// The bundle (.assay)
     file: PathBuf,
     /// Print one file of it as it is, such as raw/proc/mdstat
-    #[arg(long, visible_alias = "file", value_name = "NAME", conflicts_with_all = ["tree", "json"])]
+    #[arg(long, visible_alias = "file", value_name = "NAME", conflicts_with_all = ["tree", "json", "html", "markdown"])]
     raw: Option<String>,
     /// List every file with its size
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["html", "markdown"])]
     tree: bool,
     /// Print every line of it that holds WORD, in any case
     #[arg(long, value_name = "WORD", conflicts_with_all = ["raw", "tree", "json", "extract"])]
@@ -36,11 +39,13 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with_all = ["raw", "tree", "json", "extract", "search"])]
     diff_raw: bool,
     /// Write its recorded outputs to the new folder DIR, which --source reads
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["raw", "tree", "json"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["raw", "tree", "json", "html", "markdown"])]
     extract: Option<PathBuf>,
     /// Secret key that opens an encrypted bundle (written by age-keygen)
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     /// Manifest, diagnosis and list of files as JSON
     #[arg(long)]
     json: bool,
@@ -52,7 +57,8 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let named_key = opened.named_key()?;
     opened.verify_signature(&named_key)?;
     let browses = args.search.is_some() || args.diff_raw;
-    let head_only = !browses && args.raw.is_none() && args.extract.is_none() && !args.tree && !args.json;
+    let other_form = args.tree || args.json || args.report.wants_files() || browses;
+    let head_only = args.raw.is_none() && args.extract.is_none() && !other_form;
     if opened.is_sealed() && args.identity.is_none() && head_only {
         output::print(sealed_words(&opened.envelope))?;
         return Ok(0);
@@ -72,8 +78,9 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let wanted_raw = args.raw.clone();
     let wanted = move |name: &str| match &wanted_raw {
         Some(raw) => name == raw || name.strip_prefix("raw/") == Some(raw),
-        None => matches!(name, "facts.json" | "diagnosis.json"),
+        None => matches!(name, "facts.json" | "diagnosis.json" | "cost.json"),
     };
+    let outputs = args.report.begin(args.json)?;
     let (envelope, entries) = opened.entries(args.identity.as_deref(), &wanted)?;
     if let Some(raw) = &args.raw {
         let Some(bytes) = entries.bytes.into_values().next() else {
@@ -92,14 +99,20 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             "manifest": output::value(&envelope.manifest)?, "diagnosis": output::value(&diagnosis)?,
             "entries": output::value(list)?,
         }))?;
+        return if args.report.wants_files() {
+            outputs.finish(&view(&envelope, &entries, context)?).map(|()| 0)
+        } else {
+            Ok(0)
+        };
+    }
+    let head = head(&envelope);
+    if args.tree {
+        output::print(head + &tree(&entries))?;
         return Ok(0);
     }
-    let mut text = head(&envelope);
-    match args.tree {
-        true => text.push_str(&tree(&entries)),
-        false => text.push_str(&findings(&entries, context)?),
-    }
-    output::print(text)?;
+    let view = view(&envelope, &entries, context)?;
+    output::print(outputs.text(&view, &head, ""))?;
+    outputs.finish(&view)?;
     Ok(0)
 }
 
@@ -192,16 +205,23 @@ fn tree(entries: &Entries) -> String {
 }
 
 /// The report as the device's diagnosis has it.
-fn findings(entries: &Entries, context: &Context) -> anyhow::Result<String> {
+fn view(envelope: &Envelope, entries: &Entries, context: &Context) -> anyhow::Result<View> {
     let facts: Facts = entries.document("facts.json")?;
     let diagnosis: Diagnosis = entries.document("diagnosis.json")?;
+    let source = envelope.manifest.source;
+    // What reading a recording cost says nothing about the machine.
+    let cost: Option<Cost> =
+        (source == RunSource::Live).then(|| entries.document("cost.json")).transpose()?;
     let invoice_date = context.settings().map(|s| s.config.warranty_invoice_date).unwrap_or_default();
-    let (_, recommendation) = pipeline::recommend(&facts, &diagnosis, invoice_date);
-    let (width, colour) = (terminal::width(), terminal::colour());
-    let mut text =
-        assay_diagnosis::text::report(&facts, &diagnosis.as_stored(), &recommendation, width, colour);
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    Ok(text)
+    let (entitlement, recommendation) = pipeline::recommend(&facts, &diagnosis, invoice_date);
+    let origin = match source {
+        RunSource::Live => Origin::Bundle,
+        RunSource::Recorded => Origin::Recorded,
+        RunSource::Judged => Origin::Judged,
+    };
+    Ok(View::of(&Material {
+        entitlement: Some(&entitlement),
+        cost: cost.as_ref(),
+        ..Material::new(&facts, &diagnosis, &recommendation, origin)
+    }))
 }

@@ -4,6 +4,7 @@
 
 use assay_bundle::Overall;
 use assay_collector::judge::{self, Pasted};
+use assay_diagnosis::report::{Layout, Material, Origin, View, terminal};
 use serde::{Deserialize, Serialize};
 
 /// What outputs stand under in places of facts.
@@ -44,6 +45,10 @@ pub(super) fn judge(text: String) -> Judgement {
     let model = facts.identity.model.value().map(String::as_str);
     let entitlement = assay_warranty::entitlement(None, model, None);
     let recommendation = assay_warranty::recommend(&diagnosis, &entitlement);
-    let report = assay_diagnosis::text::report(facts, &diagnosis, &recommendation, WIDTH, false);
+    let material = Material {
+        entitlement: Some(&entitlement),
+        ..Material::new(facts, &diagnosis, &recommendation, Origin::Judged)
+    };
+    let report = terminal(&View::of(&material), Layout { width: WIDTH, colour: false, all: true });
     Judgement { overall: Some(diagnosis.overall), outputs, report, formats }
 }
