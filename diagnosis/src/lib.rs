@@ -12,6 +12,7 @@ pub mod text;
 
 mod arrays;
 mod course;
+mod doubt;
 mod evidence;
 #[cfg(test)]
 mod fixture;
@@ -22,6 +23,7 @@ mod pools;
 mod removal;
 mod shared;
 mod subject;
+mod vdev;
 mod view;
 
 use assay_bundle::diagnosis::{Diagnosis, Exoneration, Unknown};

@@ -11,6 +11,8 @@ pub mod fan_stalled;
 pub mod md_degraded;
 pub mod memory_uncorrected;
 pub mod power_unit;
+pub mod zfs_data_errors;
+pub mod zfs_pool;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -18,6 +20,8 @@ pub static RULES: &[&Rule] = &[
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
     &md_degraded::RULE,
+    &zfs_pool::RULE,
+    &zfs_data_errors::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
     &fan_stalled::RULE,
@@ -53,6 +57,8 @@ mod tests {
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
+        (&zfs_pool::RULE, zfs_pool::tests::four),
+        (&zfs_data_errors::RULE, zfs_data_errors::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),

@@ -8,7 +8,6 @@ use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 use crate::arrays::{SYSTEM_ARRAY_SLOTS, is_system, lost, members_in, names, rebuilding, without_redundancy};
 use crate::certainty::{ARRAY_NOT_RUNNING, MEMBER_KICKED, MEMBER_MISSING, Place, Row, SEVERAL_KICKED, Share};
 use crate::evidence::{listed, seen, test, told};
-use crate::pools;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
 use crate::subject::{drive_of, identity, location, log_witness, place};
@@ -19,7 +18,7 @@ pub static RULE: Rule = Rule {
     code: "MD-001",
     title: "Data array is degraded",
     component: Component::StorageState,
-    checks: "Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives. Each ZFS pool: one that is not whole is told as an unknown, because no rule of this version judges pools.",
+    checks: "Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives.",
     why: "A degraded array has lost part or all of its redundancy: the next failure takes data with it.",
     what_to_do: "Back up the data first. Pull no working drive until the array is whole; find out why the member left before a new drive goes in.",
     threshold_source: "One slot without a working member, or one member marked faulty by md (kernel documentation, md.rst). System arrays by number: real /proc/mdstat samples of QTS and QuTS hero show 24 to 128 slots there by design.",
@@ -28,13 +27,11 @@ pub static RULE: Rule = Rule {
 
 fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     let facts = view.facts;
-    let mut judgements = over(&facts.md_arrays, "data arrays", true, |arrays| {
+    over(&facts.md_arrays, "data arrays", true, |arrays| {
         let mut sorted: Vec<&MdArray> = arrays.iter().collect();
         sorted.sort_by_key(|a| (a.name.len(), a.name.clone()));
         sorted.into_iter().map(|array| judge(facts, array)).collect()
-    });
-    judgements.extend(pools::judge(facts));
-    judgements
+    })
 }
 
 fn judge(facts: &Facts, array: &MdArray) -> Judgement {
@@ -328,8 +325,5 @@ pub(crate) mod tests {
         lists(Observed::NotCollected, "cannot tell, required");
         lists(Observed::unreadable("denied"), "cannot tell, required");
         lists(Observed::Absent, "not applicable");
-        let mut hero = with_arrays(vec![raid5("md1", Some(InSync))]);
-        hero.identity.platform = Observed::seen(Platform::QutsHero, "x");
-        crate::fixture::check(evaluate, &hero, &["clear", "cannot tell, required"], "ZFS pools");
     }
 }
