@@ -12,6 +12,7 @@ pub mod text;
 
 mod arrays;
 mod course;
+mod departed;
 mod doubt;
 mod evidence;
 #[cfg(test)]

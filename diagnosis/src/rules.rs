@@ -9,6 +9,9 @@ pub mod drive_stuck;
 pub mod drive_too_hot;
 pub mod fan_stalled;
 pub mod md_degraded;
+pub mod md_mismatch;
+pub mod md_not_running;
+pub mod md_read_errors;
 pub mod memory_uncorrected;
 pub mod power_unit;
 pub mod zfs_data_errors;
@@ -20,6 +23,9 @@ pub static RULES: &[&Rule] = &[
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
     &md_degraded::RULE,
+    &md_mismatch::RULE,
+    &md_read_errors::RULE,
+    &md_not_running::RULE,
     &zfs_pool::RULE,
     &zfs_data_errors::RULE,
     &memory_uncorrected::RULE,
@@ -57,6 +63,9 @@ mod tests {
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
+        (&md_mismatch::RULE, md_mismatch::tests::four),
+        (&md_read_errors::RULE, md_read_errors::tests::four),
+        (&md_not_running::RULE, md_not_running::tests::four),
         (&zfs_pool::RULE, zfs_pool::tests::four),
         (&zfs_data_errors::RULE, zfs_data_errors::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),

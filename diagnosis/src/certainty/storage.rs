@@ -2,7 +2,7 @@
 
 use assay_bundle::diagnosis::Component;
 
-use super::{Row, cable, part, shared, software};
+use super::{Row, cable, environment, part, shared, software};
 
 /// A member was kicked out of an array.
 pub static MEMBER_KICKED: Row = Row {
@@ -27,6 +27,29 @@ pub static ARRAY_NOT_RUNNING: Row = Row {
     situation: "an array is known but does not run",
     shares: &[part(Component::Drive, 40), cable(30), software(30)],
     source: "judgement: missing members, a lost link, or an array that belongs to another machine",
+};
+/// A slot is empty, its drive is there and well, and the power went away.
+pub static MEMBER_OUT_OF_DATE: Row = Row {
+    situation: "a slot of an array has no member, its drive is there and well, and the machine stopped uncleanly",
+    shares: &[environment(Component::PowerInput, 60), part(Component::Drive, 20), cable(20)],
+    source: "judgement: md leaves out a member whose superblock is older than the others', as a power loss makes it",
+};
+/// Parity or copies that do not match.
+pub static ARRAY_MISMATCH: Row = Row {
+    situation: "sectors of an array did not match at a check",
+    shares: &[
+        shared(Component::Memory, 40),
+        environment(Component::PowerInput, 30),
+        part(Component::Drive, 20),
+        shared(Component::Slot, 10),
+    ],
+    source: "judgement: written wrong by memory or controller, cut by a power loss, or delivered wrong by one drive",
+};
+/// md corrected reads of one member.
+pub static MEMBER_READ_ERRORS: Row = Row {
+    situation: "an array had to correct reads of one member",
+    shares: &[part(Component::Drive, 80), cable(20)],
+    source: "judgement after the studies of latent sector errors (Bairavasundaram et al. 2007): sectors fail in the drive; a link can drop reads too",
 };
 /// ZFS gave one device up after failed reads or writes.
 pub static VDEV_FAULTED: Row = Row {
@@ -100,6 +123,9 @@ pub(super) static STORAGE_ROWS: &[&Row] = &[
     &SEVERAL_KICKED,
     &MEMBER_MISSING,
     &ARRAY_NOT_RUNNING,
+    &MEMBER_OUT_OF_DATE,
+    &ARRAY_MISMATCH,
+    &MEMBER_READ_ERRORS,
     &VDEV_FAULTED,
     &VDEV_GONE,
     &VDEV_OFFLINE,
