@@ -8,6 +8,7 @@ pub mod drive_smart_failed;
 pub mod drive_stuck;
 pub mod drive_too_hot;
 pub mod fan_stalled;
+pub mod file_system;
 pub mod md_degraded;
 pub mod md_mismatch;
 pub mod md_not_running;
@@ -28,6 +29,7 @@ pub static RULES: &[&Rule] = &[
     &md_not_running::RULE,
     &zfs_pool::RULE,
     &zfs_data_errors::RULE,
+    &file_system::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
     &fan_stalled::RULE,
@@ -68,6 +70,7 @@ mod tests {
         (&md_not_running::RULE, md_not_running::tests::four),
         (&zfs_pool::RULE, zfs_pool::tests::four),
         (&zfs_data_errors::RULE, zfs_data_errors::tests::four),
+        (&file_system::RULE, file_system::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),

@@ -51,6 +51,40 @@ pub static MEMBER_READ_ERRORS: Row = Row {
     shares: &[part(Component::Drive, 80), cable(20)],
     source: "judgement after the studies of latent sector errors (Bairavasundaram et al. 2007): sectors fail in the drive; a link can drop reads too",
 };
+/// A file system is damaged and one drive below it is in doubt.
+pub static FILE_SYSTEM_DRIVE: Row = Row {
+    situation: "a file system is damaged, and one drive below it failed accesses or is in doubt",
+    shares: &[part(Component::Drive, 70), cable(20), shared(Component::Memory, 10)],
+    source: "judgement: the damage and the failing drive below it have most likely one cause",
+};
+/// A file system on one drive is damaged, and nothing else speaks against the drive.
+pub static FILE_SYSTEM_DEVICE: Row = Row {
+    situation: "a file system on a single drive is damaged or read-only, and the drive says nothing of it",
+    shares: &[
+        part(Component::Drive, 40),
+        cable(20),
+        environment(Component::PowerInput, 20),
+        shared(Component::Memory, 20),
+    ],
+    source: "judgement: wrong data of one device comes from it, its link, a cut write or memory",
+};
+/// A file system is damaged and nothing below it is.
+pub static FILE_SYSTEM: Row = Row {
+    situation: "a file system is damaged or read-only, and no single drive below it is to blame",
+    shares: &[
+        shared(Component::Memory, 30),
+        environment(Component::PowerInput, 30),
+        software(20),
+        part(Component::Drive, 20),
+    ],
+    source: "judgement: memory, a cut write or a fault of the software damage a file system above drives that are well",
+};
+/// A volume is not in order by what QTS or LVM says.
+pub static VOLUME_NOT_READY: Row = Row {
+    situation: "a volume is not in order by what QTS, LVM or the device mapper says",
+    shares: &[software(40), part(Component::Drive, 40), cable(20)],
+    source: "judgement: a word about a volume does not say what is below it; locked or unmounted volumes look the same",
+};
 /// ZFS gave one device up after failed reads or writes.
 pub static VDEV_FAULTED: Row = Row {
     situation: "ZFS gave up one device of a pool",
@@ -126,6 +160,10 @@ pub(super) static STORAGE_ROWS: &[&Row] = &[
     &MEMBER_OUT_OF_DATE,
     &ARRAY_MISMATCH,
     &MEMBER_READ_ERRORS,
+    &FILE_SYSTEM_DRIVE,
+    &FILE_SYSTEM_DEVICE,
+    &FILE_SYSTEM,
+    &VOLUME_NOT_READY,
     &VDEV_FAULTED,
     &VDEV_GONE,
     &VDEV_OFFLINE,
