@@ -20,6 +20,7 @@ mod fixture;
 mod gone;
 mod happenings;
 mod health;
+mod machine_check;
 mod pools;
 mod removal;
 mod shared;

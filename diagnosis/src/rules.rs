@@ -13,6 +13,9 @@ pub mod md_degraded;
 pub mod md_mismatch;
 pub mod md_not_running;
 pub mod md_read_errors;
+pub mod memory_corrected;
+pub mod memory_gone;
+pub mod memory_suspected;
 pub mod memory_uncorrected;
 pub mod power_unit;
 pub mod zfs_data_errors;
@@ -31,6 +34,9 @@ pub static RULES: &[&Rule] = &[
     &zfs_data_errors::RULE,
     &file_system::RULE,
     &memory_uncorrected::RULE,
+    &memory_corrected::RULE,
+    &memory_suspected::RULE,
+    &memory_gone::RULE,
     &power_unit::RULE,
     &fan_stalled::RULE,
     &drive_too_hot::RULE,
@@ -72,6 +78,9 @@ mod tests {
         (&zfs_data_errors::RULE, zfs_data_errors::tests::four),
         (&file_system::RULE, file_system::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
+        (&memory_corrected::RULE, memory_corrected::tests::four),
+        (&memory_suspected::RULE, memory_suspected::tests::four),
+        (&memory_gone::RULE, memory_gone::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),

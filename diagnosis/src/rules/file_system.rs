@@ -16,7 +16,7 @@ use crate::certainty::{
 use crate::doubt::{self, Doubt};
 use crate::evidence::{listed, seen, test, told};
 use crate::happenings::Happening;
-use crate::rule::{Judgement, Rule};
+use crate::rule::{Judgement, Outcome, Rule};
 use crate::subject::{drive_of, identity, name, suspects};
 use crate::view::View;
 
@@ -316,13 +316,22 @@ fn of_qts(facts: &Facts, volume: &Volume) -> Judgement {
             "degraded"
         }
         VolumeStatus::NotReady => "not ready",
+        VolumeStatus::NotReady => "not ready",
         VolumeStatus::Error => "in error",
         VolumeStatus::NotActive => "not active",
     };
     let path = format!("volumes[{}].status", volume.number);
     let evidence = seen(path.clone(), &volume.status_text)
         .unwrap_or_else(|| told(path, said, volume.status.place().unwrap_or_default()));
-    not_in_order(subject, format!("QTS calls volume {} {said}", volume.number), vec![evidence])
+    let title = format!("QTS calls volume {} {said}", volume.number);
+    let mut judgement = not_in_order(subject, title, vec![evidence]);
+    // A volume that is locked or unmounted on purpose is not active either.
+    if let (VolumeStatus::NotReady | VolumeStatus::NotActive, Outcome::Found(finding)) =
+        (status, &mut judgement.outcome)
+    {
+        finding.verdict = Verdict::Watch;
+    }
+    judgement
 }
 
 #[cfg(test)]
@@ -429,6 +438,7 @@ pub(crate) mod tests {
             "given up",
         );
         check(&volume(VolumeStatus::Error), &["found, suspected"], "QTS calls volume 0 in error");
+        check(&volume(VolumeStatus::NotActive), &["found, watch"], "not active");
         check(&volume(VolumeStatus::Other), &["cannot tell"], "Storage & Snapshots");
         let degraded = array("md1", "raid1", 2, &[("sda3", InSync), ("sdb3", Faulty)]);
         let told = Facts {
