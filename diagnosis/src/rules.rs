@@ -17,7 +17,9 @@ pub mod memory_corrected;
 pub mod memory_gone;
 pub mod memory_suspected;
 pub mod memory_uncorrected;
+pub mod pci_link;
 pub mod power_unit;
+pub mod processor;
 pub mod zfs_data_errors;
 pub mod zfs_pool;
 
@@ -37,6 +39,8 @@ pub static RULES: &[&Rule] = &[
     &memory_corrected::RULE,
     &memory_suspected::RULE,
     &memory_gone::RULE,
+    &processor::RULE,
+    &pci_link::RULE,
     &power_unit::RULE,
     &fan_stalled::RULE,
     &drive_too_hot::RULE,
@@ -81,6 +85,8 @@ mod tests {
         (&memory_corrected::RULE, memory_corrected::tests::four),
         (&memory_suspected::RULE, memory_suspected::tests::four),
         (&memory_gone::RULE, memory_gone::tests::four),
+        (&processor::RULE, processor::tests::four),
+        (&pci_link::RULE, pci_link::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),

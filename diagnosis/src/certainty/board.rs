@@ -2,7 +2,7 @@
 
 use assay_bundle::diagnosis::{Component, SuspectKind};
 
-use super::{Row, Share, part, shared};
+use super::{Row, Share, cable, part, shared, software};
 
 /// An uncorrected memory error with its module.
 pub static MEMORY_UE_PLACED: Row = Row {
@@ -37,6 +37,42 @@ pub static MEMORY_GONE: Row = Row {
         shared(Component::Mainboard, 20),
     ],
     source: "judgement: a module that failed and one that was taken out look the same; contacts and sockets are the rest",
+};
+/// The processor corrects errors of its own.
+pub static PROCESSOR_CORRECTED: Row = Row {
+    situation: "the processor corrects errors of its own",
+    shares: &[part(Component::Cpu, 60), shared(Component::Mainboard, 20), shared(Component::Psu, 20)],
+    source: "judgement: one bank is one unit of the processor; its supply on the board and the power supply can cause the same",
+};
+/// The processor met an error that it could not correct.
+pub static PROCESSOR_UNCORRECTED: Row = Row {
+    situation: "the processor met an error that it could not correct",
+    shares: &[part(Component::Cpu, 50), part(Component::Mainboard, 40), shared(Component::Psu, 10)],
+    source: "judgement: on these machines processor and board are one part to replace; the split between them is unknown",
+};
+/// A PCIe link corrects errors all the time.
+pub static PCI_CORRECTED: Row = Row {
+    situation: "a PCIe link corrects errors all the time",
+    shares: &[cable(50), part(Component::Slot, 30), software(20)],
+    source: "judgement: contacts and risers first; power saving of the link makes the same errors",
+};
+/// A PCIe link met an error that it could not correct.
+pub static PCI_UNCORRECTED: Row = Row {
+    situation: "a PCIe link met an error that it could not correct and went on",
+    shares: &[cable(40), part(Component::Slot, 30), software(30)],
+    source: "judgement: contacts, the device or slot, or its driver; one error alone does not tell",
+};
+/// A PCIe port shut itself off, or lost its device.
+pub static PCI_LOST: Row = Row {
+    situation: "a PCIe port shut itself off after errors, or lost its device",
+    shares: &[part(Component::Slot, 40), cable(40), shared(Component::Mainboard, 20)],
+    source: "judgement: the card or drive in the slot, its contacts, or the board",
+};
+/// The board reported a fault without saying which.
+pub static BOARD_NMI: Row = Row {
+    situation: "the board reported a fault to the processor without saying which",
+    shares: &[shared(Component::Mainboard, 50), shared(Component::Memory, 30), software(20)],
+    source: "judgement: system error and I/O check lines are raised by buses and by memory; unknown ones also by drivers",
 };
 /// Every row of this file.
 pub(super) static BOARD_ROWS: &[&Row] =
