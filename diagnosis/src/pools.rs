@@ -123,12 +123,7 @@ fn one_pool(facts: &Facts, pool: &ZfsPool, drive: &Drive) -> Result<Option<bool>
                 Node::Sound => {}
                 Node::Lost => return no(format!("{name} has no redundancy left without it ({group})")),
                 Node::Doubted(who) => return no(format!("{name} would lean on {}", listed(&who))),
-                Node::Unread(who) => {
-                    return unknown(format!(
-                        "{name} would lean on {}, and nobody knows how it is",
-                        listed(&who)
-                    ));
-                }
+                Node::Unread(who) => return unknown(format!("{name} would lean on {}", listed(&who))),
             }
         }
     }
@@ -206,7 +201,8 @@ impl<'a> Tree<'a> {
         } else if worse > can_lose {
             Node::Doubted(doubted.concat())
         } else if worse + unread.len() > can_lose {
-            Node::Unread(unread.concat())
+            doubted.append(&mut unread);
+            Node::Unread(doubted.concat())
         } else {
             Node::Sound
         })

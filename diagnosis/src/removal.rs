@@ -66,8 +66,8 @@ pub(crate) fn lean(name: &str, left: u32, survivors: &[(String, Doubt)]) -> Resu
         return Err((Removable::No, format!("{name} would lean on {}", listed(&doubted))));
     }
     if exceeds(doubted.len().saturating_add(unread.len())) {
-        let why = format!("{name} would lean on {}, and nobody knows how it is", listed(&unread));
-        return Err((Removable::Unknown, why));
+        let all: Vec<String> = doubted.into_iter().chain(unread).collect();
+        return Err((Removable::Unknown, format!("{name} would lean on {}", listed(&all))));
     }
     Ok(())
 }

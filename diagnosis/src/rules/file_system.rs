@@ -316,7 +316,6 @@ fn of_qts(facts: &Facts, volume: &Volume) -> Judgement {
             "degraded"
         }
         VolumeStatus::NotReady => "not ready",
-        VolumeStatus::NotReady => "not ready",
         VolumeStatus::Error => "in error",
         VolumeStatus::NotActive => "not active",
     };

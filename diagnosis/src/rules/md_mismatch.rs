@@ -7,7 +7,7 @@ use assay_bundle::facts::md::MdArray;
 
 use crate::arrays::{is_system, without_redundancy};
 use crate::certainty::{ARRAY_MISMATCH, Place};
-use crate::evidence::{seen, test, told};
+use crate::evidence::{listed, seen, test, told};
 use crate::rule::{Judgement, Rule, over};
 use crate::view::View;
 
@@ -32,11 +32,17 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     over(&facts.md_arrays, "data arrays", false, |arrays| {
         let mut sorted: Vec<&MdArray> = arrays.iter().collect();
         sorted.sort_by_key(|a| (a.name.len(), a.name.clone()));
-        let judged: Vec<Judgement> = sorted.iter().map(|array| judge(facts, array)).collect();
-        let missing = |a: &&MdArray| matches!(&a.mismatch_sectors, Observed::NotCollected);
-        if !sorted.is_empty() && sorted.iter().all(|a| missing(a)) {
-            let why = "how many sectors did not match was not read of any of them";
-            return vec![Judgement::cannot_tell("data arrays", why, false)];
+        let unread = |a: &&MdArray| {
+            let reading = &a.mismatch_sectors;
+            let asked = !is_system(facts, a) && !without_redundancy(a);
+            asked && matches!(reading, Observed::NotCollected | Observed::Unreadable { .. })
+        };
+        let mut judged: Vec<Judgement> =
+            sorted.iter().filter(|a| !unread(a)).map(|array| judge(facts, array)).collect();
+        let names: Vec<String> = sorted.iter().filter(|a| unread(a)).map(|a| a.name.clone()).collect();
+        if !names.is_empty() {
+            let why = "how many sectors did not match was not read";
+            judged.push(Judgement::cannot_tell(listed(&names), why, false));
         }
         judged
     })
@@ -49,11 +55,8 @@ fn judge(facts: &Facts, array: &MdArray) -> Judgement {
     }
     let (sectors, from) = match &array.mismatch_sectors {
         Observed::Seen { value, from } => (*value, from),
-        Observed::Absent => return Judgement::not_applicable(subject),
-        other => {
-            let why = format!("the count was not read: {}", other.why_not().unwrap_or_default());
-            return Judgement::cannot_tell(subject, why, false);
-        }
+        // Of data arrays this was told for all of them at once; system arrays differ by design.
+        _ => return Judgement::not_applicable(subject),
     };
     if sectors == 0 {
         return Judgement::clear(subject);
@@ -142,6 +145,6 @@ pub(crate) mod tests {
             crate::fixture::check(evaluate, &with_arrays(vec![array]), &[state], says);
         }
         let unread = MdArray { mismatch_sectors: Observed::NotCollected, ..with("md1", "raid5", 0, "") };
-        crate::fixture::check(evaluate, &with_arrays(vec![unread]), &["cannot tell"], "of any of them");
+        crate::fixture::check(evaluate, &with_arrays(vec![unread]), &["cannot tell"], "was not read");
     }
 }

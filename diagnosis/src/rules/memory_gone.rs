@@ -55,11 +55,13 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     }
     let known =
         parts.clone().any(|p| p.present.is_seen()) || boots.iter().any(|b| b.memory_total_kib.is_some());
-    vec![match (&facts.inventory, &facts.persisted_log) {
+    vec![match &facts.persisted_log {
         _ if known => Judgement::clear("memory"),
-        (Observed::Unreadable { why }, _) | (_, Observed::Unreadable { why }) => {
-            Judgement::cannot_tell("memory", format!("what was there before could not be read: {why}"), false)
+        Observed::Unreadable { why } => {
+            let why = format!("the kernel logs of earlier starts could not be read: {why}");
+            Judgement::cannot_tell("memory", why, false)
         }
+        // That the memory of earlier runs could not be read is told with the drives.
         _ => Judgement::not_applicable("memory"),
     }]
 }
@@ -131,7 +133,7 @@ pub(crate) mod tests {
         Four {
             fires: remembered(Observed::seen(false, "x")),
             clear: remembered(Observed::seen(true, "x")),
-            cannot_tell: Facts { inventory: Observed::unreadable("denied"), ..nas() },
+            cannot_tell: Facts { persisted_log: Observed::unreadable("denied"), ..nas() },
             not_applicable: Some(nas()),
         }
     }

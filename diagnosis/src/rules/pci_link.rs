@@ -118,8 +118,7 @@ fn below(facts: &Facts, link: &str) -> Vec<String> {
     let devices = facts.block_devices.value().into_iter().flatten();
     let attached =
         devices.filter(|d| d.attached_through.value().is_some_and(|way| way.iter().any(|at| at == link)));
-    let mut names: Vec<String> =
-        attached.filter_map(|d| drive_of(facts, &d.name)).map(|drive| name(drive)).collect();
+    let mut names: Vec<String> = attached.filter_map(|d| drive_of(facts, &d.name)).map(name).collect();
     names.sort();
     names.dedup();
     names
