@@ -82,7 +82,8 @@ fn one_pool(facts: &Facts, pool: &ZfsPool, drive: &Drive) -> Result<Option<bool>
     for (at, vdev) in pool.vdevs.iter().enumerate().filter(|(_, v)| v.kind == ZfsVdevKind::Device) {
         match whose(facts, vdev, drive) {
             Whose::Its => own.push(at),
-            Whose::Unclear if !is_out(vdev) && takes_data(vdev) => {
+            // One that is out may be needed to bring back a pool that does not work.
+            Whose::Unclear if takes_data(vdev) && (!is_out(vdev) || !works(pool)) => {
                 return unknown(format!("whether {} of {name} is this drive is not known", vdev.name));
             }
             Whose::Unclear | Whose::Anothers => {}
@@ -128,6 +129,10 @@ fn one_pool(facts: &Facts, pool: &ZfsPool, drive: &Drive) -> Result<Option<bool>
         }
     }
     Ok(Some(partitioned))
+}
+
+fn works(pool: &ZfsPool) -> bool {
+    pool.state.value().is_some_and(|state| matches!(state.as_str(), "ONLINE" | "DEGRADED"))
 }
 
 /// Whether data would be lost with a device: a read cache and a waiting spare hold none.
@@ -427,5 +432,11 @@ pub(crate) mod tests {
         check(data(as_class(ZfsClass::Log, "ONLINE")), "sdc", No, "no redundancy");
         check(data(as_class(ZfsClass::Special, "ONLINE")), "sdc", No, "no redundancy");
         check(data(as_class(ZfsClass::Special, "ONLINE")), "sda", Yes, "zpool1");
+        // A device that is out and could be anybody's matters where the pool does not work.
+        let nameless =
+            |state| pool("zpool2", state, vec![line(1, "8123", "UNAVAIL", 0), line(1, "bay 2", "ONLINE", 0)]);
+        let both = |state| vec![three("mirror-0", WELL), nameless(state)];
+        check(both("DEGRADED"), "sda", Yes, "zpool1");
+        check(both("UNAVAIL"), "sda", Removable::Unknown, "8123");
     }
 }

@@ -12,7 +12,9 @@ use assay_bundle::facts::drive::Drive;
 use assay_bundle::facts::identity::Platform;
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberFlag, MdMemberState};
 
-use crate::arrays::{is_system, rebuilding, spare_redundancy, without_redundancy};
+use crate::arrays::{
+    does_not_run, is_system, lacks_too_many, rebuilding, spare_redundancy, without_redundancy,
+};
 use crate::doubt::{self, Doubt};
 use crate::evidence::listed;
 use crate::pools;
@@ -86,6 +88,11 @@ fn judge(facts: &Facts, drive: &Drive) -> (Removable, String) {
             }
             for array in arrays {
                 let own = own_members(array, drive);
+                // What is left out of an array that stopped may be what brings it back.
+                if !is_system(facts, array) && (does_not_run(array) || lacks_too_many(array).is_some()) {
+                    let why = format!("{} is not whole, and this drive may be needed to save it", array.name);
+                    refusals.push(unknown(why));
+                }
                 if own.is_empty() {
                     continue;
                 }
@@ -278,6 +285,17 @@ mod tests {
             value[2].state = MdMemberState::Spare;
         }
         check(&with_arrays(vec![journal]), "sdc", Removable::No, "journal");
+    }
+
+    #[test]
+    fn what_is_out_of_a_collapsed_array_may_be_needed() {
+        let members = [("sda3", InSync), ("sdb3", Faulty), ("sdc3", Faulty)];
+        let collapsed = || array("md1", "raid5", 3, &members);
+        check(&with_arrays(vec![collapsed()]), "sdc", Removable::Unknown, "needed to save it");
+        let mut stopped = array("md1", "raid5", 3, &members[..2]);
+        stopped.state = Observed::seen("inactive".to_owned(), "proc/mdstat");
+        let beside = array("md2", "raid1", 2, &[("sdc3", InSync), ("sdd3", InSync)]);
+        check(&with_arrays(vec![stopped, beside]), "sdc", Removable::Unknown, "needed to save it");
     }
 
     #[test]

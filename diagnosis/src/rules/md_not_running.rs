@@ -4,7 +4,7 @@ use assay_bundle::diagnosis::{Component, Evidence, Finding, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::md::{MdArray, MdMemberState};
 
-use crate::arrays::{is_system, lost, members_in, names, without_redundancy};
+use crate::arrays::{does_not_run, is_system, lacks_too_many, members_in, names};
 use crate::certainty::{ARRAY_NOT_RUNNING, Place};
 use crate::departed::{Departed, departed};
 use crate::evidence::{seen, test, told};
@@ -33,18 +33,6 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     })
 }
 
-/// How many members the level can lose; `None` where it hangs on which ones, or is not known.
-fn can_lose(array: &MdArray) -> Option<u32> {
-    let slots = array.raid_disks.value().copied()?;
-    match array.level.value()?.as_str() {
-        "raid0" | "linear" => Some(0),
-        "raid1" => slots.checked_sub(1),
-        "raid4" | "raid5" => Some(1),
-        "raid6" => Some(2),
-        _ => None,
-    }
-}
-
 fn judge(facts: &Facts, array: &MdArray) -> Judgement {
     let subject = array.name.clone();
     if is_system(facts, array) {
@@ -56,25 +44,21 @@ fn judge(facts: &Facts, array: &MdArray) -> Judgement {
         return Judgement::cannot_tell(subject, why, false);
     };
     if matches!(state, "inactive" | "broken" | "clear") {
-        let spare = |m: &assay_bundle::facts::md::MdMember| m.state == MdMemberState::Spare;
-        let all_spare = array.members.value().is_some_and(|members| members.iter().all(spare));
-        if all_spare && !array.level.is_seen() {
+        if !does_not_run(array) {
             let why = "not assembled: a container, or left over from another machine";
             return Judgement::cannot_tell(subject, why, false);
         }
         return Judgement::found(subject, found(facts, array, format!("Array {} does not run", array.name)));
     }
-    // md counts no slots for arrays without redundancy: they run with all members or not at all.
-    let lost = lost(array).filter(|_| !without_redundancy(array));
-    match lost.zip(can_lose(array)) {
-        Some((lost, most)) if lost > most => {
+    match lacks_too_many(array) {
+        Some((lost, most)) => {
             let title = format!(
                 "Array {} lacks {lost} members and can lack {most}: its data is not whole",
                 array.name
             );
             Judgement::found(subject, found(facts, array, title))
         }
-        _ => Judgement::clear(subject),
+        None => Judgement::clear(subject),
     }
 }
 

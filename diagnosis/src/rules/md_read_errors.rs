@@ -51,7 +51,9 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
             let why = "corrected reads were counted nowhere, and no kernel log was read";
             return vec![Judgement::cannot_tell("drives", why, false)];
         }
-        members.iter().map(|(drive, members)| judge(view, drive, members)).collect()
+        let corrected: Vec<&Happening<'_>> = view.log.of_kind(&CORRECTED).filter(|h| h.now).collect();
+        let lost: Vec<&Happening<'_>> = view.log.of_kind(&LOST).filter(|h| h.now).collect();
+        members.iter().map(|(drive, members)| judge(view, drive, members, &corrected, &lost)).collect()
     });
     if judged.is_empty() { vec![Judgement::not_applicable("drives")] } else { judged }
 }
@@ -62,12 +64,18 @@ fn members<'f>(facts: &'f Facts, drive: &Drive) -> Vec<&'f MdMember> {
     members.filter(|m| disk(&m.device) == disk(&drive.device)).collect()
 }
 
-fn judge(view: &View<'_>, drive: &Drive, members: &[&MdMember]) -> Judgement {
+fn judge(
+    view: &View<'_>,
+    drive: &Drive,
+    members: &[&MdMember],
+    corrected: &[&Happening<'_>],
+    lost: &[&Happening<'_>],
+) -> Judgement {
     let facts = view.facts;
     let subject = name(drive);
-    let own = |h: &&Happening<'_>| h.is_about(drive);
-    let corrected = most_within(view.log.of_kind(&CORRECTED).filter(own), DAY_S);
-    let lost: Vec<Evidence> = view.log.of_kind(&LOST).filter(own).take(1).map(|h| h.evidence()).collect();
+    let corrected = most_within(corrected.iter().copied().filter(|h| h.is_about(drive)), DAY_S);
+    let lost: Vec<Evidence> =
+        lost.iter().filter(|h| h.is_about(drive)).take(1).map(|h| h.evidence()).collect();
     let bad_blocks: u64 =
         members.iter().filter_map(|m| m.bad_block_sectors.value()).fold(0, |sum, n| sum.saturating_add(*n));
     let counts: Vec<u64> = members.iter().filter_map(|m| m.corrected_errors).collect();

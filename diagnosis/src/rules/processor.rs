@@ -17,6 +17,8 @@ use crate::view::View;
 const REPEATS_FROM: u64 = 2;
 /// Lines about heat that look like machine checks: kernels 5.x write `mce:` before them.
 const HEAT: [&str; 1] = ["cpu-throttled"];
+/// The kernel noted a machine check and did not say which; heat makes it do so.
+const UNTOLD: [&str; 1] = ["mce-logged"];
 /// Lines about a machine that hangs: mostly storage or software, never hardware alone.
 const HANGS: [&str; 1] = ["task-stuck"];
 
@@ -50,11 +52,12 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
             Judgement::found(subject, finding(bank, &happenings))
         })
         .collect();
-    if judgements.is_empty() && view.log.of_kind(&HEAT).next().is_some() {
+    let logs = |kind: &'static [&'static str]| view.log.of_kind(kind).next().is_some();
+    if judgements.is_empty() && logs(&HEAT) && logs(&UNTOLD) {
         let why = "it slowed itself down because of heat: that is cooling, not a defect of the processor";
         judgements.push(Judgement::exonerated(SUBJECT, why));
     }
-    if view.log.of_kind(&HANGS).next().is_some() {
+    if logs(&HANGS) {
         let why = "tasks hung: the kernel says so when storage or software keeps them waiting, and never of hardware alone";
         judgements.push(Judgement::exonerated("hung tasks", why));
     }
@@ -159,7 +162,9 @@ pub(crate) mod tests {
         let check = |events, states: &[&str], says: &str| {
             crate::fixture::check(evaluate, &logs(events), states, says);
         };
-        check(vec![event(&["cpu-throttled"], &[], 9)], &["exonerated"], "cooling");
+        let hot = event(&["cpu-throttled"], &[], 9);
+        check(vec![hot.clone()], &["clear"], "");
+        check(vec![hot, event(&["mce-logged"], &[], 9)], &["exonerated"], "cooling");
         check(vec![event(&["task-stuck"], &[], 9)], &["exonerated"], "never of hardware alone");
         check(vec![lost(9), event(&["task-stuck"], &[], 9)], &["found, confirmed", "exonerated"], "");
         check(vec![event(&["mce-logged"], &[], 9), event(&["hardware-error"], &[], 9)], &["clear"], "");
