@@ -14,16 +14,20 @@ pub mod text;
 mod arrays;
 mod counters;
 mod course;
+mod departed;
+mod doubt;
 mod evidence;
 #[cfg(test)]
 mod fixture;
 mod gone;
 mod happenings;
 mod health;
+mod machine_check;
 mod pools;
 mod removal;
 mod shared;
 mod subject;
+mod vdev;
 mod view;
 
 use assay_bundle::diagnosis::{Diagnosis, Exoneration, Unknown};

@@ -17,14 +17,25 @@ pub mod drive_spin_retry;
 pub mod drive_stuck;
 pub mod drive_too_hot;
 pub mod fan_stalled;
+pub mod file_system;
 pub mod link_crc;
 pub mod link_slow;
 pub mod md_degraded;
+pub mod md_mismatch;
+pub mod md_not_running;
+pub mod md_read_errors;
+pub mod memory_corrected;
+pub mod memory_gone;
+pub mod memory_suspected;
 pub mod memory_uncorrected;
+pub mod pci_link;
 pub mod power_unit;
+pub mod processor;
 pub mod ssd_program_fail;
 pub mod ssd_spare_low;
 pub mod ssd_worn;
+pub mod zfs_data_errors;
+pub mod zfs_pool;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -46,7 +57,18 @@ pub static RULES: &[&Rule] = &[
     &ssd_spare_low::RULE,
     &ssd_program_fail::RULE,
     &md_degraded::RULE,
+    &md_mismatch::RULE,
+    &md_read_errors::RULE,
+    &md_not_running::RULE,
+    &zfs_pool::RULE,
+    &zfs_data_errors::RULE,
+    &file_system::RULE,
     &memory_uncorrected::RULE,
+    &memory_corrected::RULE,
+    &memory_suspected::RULE,
+    &memory_gone::RULE,
+    &processor::RULE,
+    &pci_link::RULE,
     &power_unit::RULE,
     &fan_stalled::RULE,
     &drive_too_hot::RULE,
@@ -95,7 +117,18 @@ mod tests {
         (&ssd_spare_low::RULE, ssd_spare_low::tests::four),
         (&ssd_program_fail::RULE, ssd_program_fail::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
+        (&md_mismatch::RULE, md_mismatch::tests::four),
+        (&md_read_errors::RULE, md_read_errors::tests::four),
+        (&md_not_running::RULE, md_not_running::tests::four),
+        (&zfs_pool::RULE, zfs_pool::tests::four),
+        (&zfs_data_errors::RULE, zfs_data_errors::tests::four),
+        (&file_system::RULE, file_system::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
+        (&memory_corrected::RULE, memory_corrected::tests::four),
+        (&memory_suspected::RULE, memory_suspected::tests::four),
+        (&memory_gone::RULE, memory_gone::tests::four),
+        (&processor::RULE, processor::tests::four),
+        (&pci_link::RULE, pci_link::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),
