@@ -11,7 +11,9 @@ pub mod rules;
 pub mod text;
 
 mod arrays;
+mod controller;
 mod course;
+mod earlier;
 mod evidence;
 #[cfg(test)]
 mod fixture;
