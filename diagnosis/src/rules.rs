@@ -7,6 +7,8 @@ pub mod drive_pending_sectors;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
 pub mod drive_too_hot;
+pub mod fan_bearing;
+pub mod fan_missing;
 pub mod fan_stalled;
 pub mod md_degraded;
 pub mod memory_uncorrected;
@@ -21,6 +23,8 @@ pub static RULES: &[&Rule] = &[
     &memory_uncorrected::RULE,
     &power_unit::RULE,
     &fan_stalled::RULE,
+    &fan_bearing::RULE,
+    &fan_missing::RULE,
     &drive_too_hot::RULE,
 ];
 
@@ -56,6 +60,8 @@ mod tests {
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
+        (&fan_bearing::RULE, fan_bearing::tests::four),
+        (&fan_missing::RULE, fan_missing::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),
     ];
 

@@ -2,7 +2,7 @@
 
 use assay_bundle::diagnosis::{Component, SuspectKind};
 
-use super::{Row, Share, cable, environment, part, shared};
+use super::{Row, Share, cable, environment, part, shared, software};
 
 /// A fan that should turn stands still.
 pub static FAN_STALLED: Row = Row {
@@ -18,6 +18,27 @@ pub static FAN_STANDS_STILL: Row = Row {
         Share { kind: SuspectKind::Configuration, component: Component::Cooling, percent: 50 },
     ],
     source: "unknown split, shared equally: one sample cannot tell a stalled fan from a stopped one",
+};
+/// A fan turns slower than it did.
+pub static FAN_SLOWER: Row = Row {
+    situation: "a fan turns slower than it did, and fans that are driven together with it do not",
+    shares: &[part(Component::Fan, 70), environment(Component::Environment, 30)],
+    source: "judgement: a bearing that runs dry, else dust on the blades",
+};
+/// A fan's speed swings.
+pub static FAN_HUNTS: Row = Row {
+    situation: "a fan's speed swings up and down",
+    shares: &[
+        part(Component::Fan, 60),
+        Share { kind: SuspectKind::Configuration, component: Component::Cooling, percent: 40 },
+    ],
+    source: "judgement: a bearing or sensor that fails, else fan control that overshoots",
+};
+/// A fan that earlier runs saw is not listed.
+pub static FAN_GONE: Row = Row {
+    situation: "a fan that was there is not listed, while others that are read in the same way are",
+    shares: &[part(Component::Fan, 50), cable(30), software(20)],
+    source: "judgement: a fan that died or was taken out, its plug, or a change of what lists fans",
 };
 /// Drives are too hot and no fan is known to be at fault.
 pub static TOO_HOT: Row = Row {
@@ -36,4 +57,5 @@ pub static TOO_HOT_FAN: Row = Row {
     source: "judgement: a fan that stands still explains the heat behind it",
 };
 /// Every row of this file.
-pub(super) static COOLING_ROWS: &[&Row] = &[&FAN_STALLED, &FAN_STANDS_STILL, &TOO_HOT, &TOO_HOT_FAN];
+pub(super) static COOLING_ROWS: &[&Row] =
+    &[&FAN_STALLED, &FAN_STANDS_STILL, &FAN_SLOWER, &FAN_HUNTS, &FAN_GONE, &TOO_HOT, &TOO_HOT_FAN];
