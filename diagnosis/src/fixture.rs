@@ -2,7 +2,7 @@
 
 use assay_bundle::Observed;
 use assay_bundle::facts::Facts;
-use assay_bundle::facts::bmc::{Bmc, BmcEvent, BmcReading, BmcSensor};
+use assay_bundle::facts::bmc::{Bmc, BmcEvent, BmcEventKind, BmcReading, BmcSensor};
 use assay_bundle::facts::clock::Clock;
 use assay_bundle::facts::drive::{
     AtaAttribute, Drive, Medium, NvmeHealth, PowerMode, Protocol, ScsiHealth, SelfTest, SelfTestOutcome,
@@ -341,6 +341,27 @@ pub(crate) fn bmc_sensor(name: &str, state: &str, reading: Option<(i64, &str)>) 
         name: name.to_owned(),
         state: Observed::seen(state.to_owned(), from),
         reading: reading.map_or(Observed::Absent, |reading| Observed::seen(reading, from)),
+    }
+}
+
+/// An event of the management controller; without a time its clock was never set.
+pub(crate) fn bmc_event(
+    line: u64,
+    kind: BmcEventKind,
+    sensor: &str,
+    event: &str,
+    begins: bool,
+    when: &str,
+) -> BmcEvent {
+    let from = "cmd/ipmitool.events/stdout";
+    BmcEvent {
+        number: format!("{line:x}"),
+        when: if when.is_empty() { Observed::Absent } else { Observed::seen(when.to_owned(), from) },
+        kind,
+        sensor: sensor.to_owned(),
+        event: event.to_owned(),
+        asserted: Observed::seen(begins, from),
+        line,
     }
 }
 

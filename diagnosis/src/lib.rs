@@ -24,6 +24,7 @@ mod pools;
 mod removal;
 mod shared;
 mod subject;
+mod supply;
 mod view;
 
 use assay_bundle::diagnosis::{Diagnosis, Exoneration, Unknown};

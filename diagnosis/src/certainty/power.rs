@@ -19,5 +19,18 @@ pub static POWER_UNIT_REMOVED: Row = Row {
     ],
     source: "unknown split, shared equally: taken out on purpose or never fitted, or no longer seen",
 };
+/// The board's controller says that a unit fails.
+pub static POWER_UNIT_FAILS: Row = Row {
+    situation: "the board's controller says that a power unit fails, and not that its input is lost",
+    shares: &[part(Component::Psu, 90), environment(Component::PowerInput, 10)],
+    source: "judgement after IPMI 2.0: the unit reports its own failure apart from a lost input",
+};
+/// The board's controller says that a unit has no input.
+pub static POWER_UNIT_NO_INPUT: Row = Row {
+    situation: "the board's controller says that a power unit has lost its input",
+    shares: &[environment(Component::PowerInput, 80), part(Component::Psu, 20)],
+    source: "judgement after IPMI 2.0: cable, outlet and UPS come before the unit",
+};
 /// Every row of this file.
-pub(super) static POWER_ROWS: &[&Row] = &[&POWER_UNIT_FAILED, &POWER_UNIT_REMOVED];
+pub(super) static POWER_ROWS: &[&Row] =
+    &[&POWER_UNIT_FAILED, &POWER_UNIT_REMOVED, &POWER_UNIT_FAILS, &POWER_UNIT_NO_INPUT];
