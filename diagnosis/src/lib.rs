@@ -23,6 +23,7 @@ mod health;
 mod pools;
 mod removal;
 mod shared;
+mod stops;
 mod subject;
 mod supply;
 mod view;

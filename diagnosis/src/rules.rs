@@ -12,6 +12,7 @@ pub mod fan_missing;
 pub mod fan_stalled;
 pub mod md_degraded;
 pub mod memory_uncorrected;
+pub mod power_ageing;
 pub mod power_unit;
 
 /// Every rule. Codes are unique and sorted within their family.
@@ -22,6 +23,7 @@ pub static RULES: &[&Rule] = &[
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
+    &power_ageing::RULE,
     &fan_stalled::RULE,
     &fan_bearing::RULE,
     &fan_missing::RULE,
@@ -59,6 +61,7 @@ mod tests {
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
+        (&power_ageing::RULE, power_ageing::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
         (&fan_bearing::RULE, fan_bearing::tests::four),
         (&fan_missing::RULE, fan_missing::tests::four),

@@ -2,7 +2,7 @@
 
 use assay_bundle::diagnosis::{Component, SuspectKind};
 
-use super::{Row, Share, environment, part};
+use super::{Row, Share, environment, part, shared};
 
 /// QTS says that a power unit failed.
 pub static POWER_UNIT_FAILED: Row = Row {
@@ -31,6 +31,28 @@ pub static POWER_UNIT_NO_INPUT: Row = Row {
     shares: &[environment(Component::PowerInput, 80), part(Component::Psu, 20)],
     source: "judgement after IPMI 2.0: cable, outlet and UPS come before the unit",
 };
+/// The unit stops without a shutdown again and again.
+pub static POWER_GOES: Row = Row {
+    situation: "the unit stops without a shutdown again and again, and nothing says why",
+    shares: &[
+        part(Component::Psu, 50),
+        environment(Component::PowerInput, 40),
+        shared(Component::Mainboard, 10),
+    ],
+    source: "judgement after one published case of an ageing supply: supply and mains look alike from inside",
+};
+/// The unit stops without a shutdown after its UPS spoke.
+pub static POWER_GOES_AFTER_UPS: Row = Row {
+    situation: "the unit loses its power after its UPS reported that the mains failed",
+    shares: &[environment(Component::PowerInput, 50), part(Component::Ups, 40), part(Component::Psu, 10)],
+    source: "judgement: the UPS saw the mains go, and did not last until the shutdown",
+};
 /// Every row of this file.
-pub(super) static POWER_ROWS: &[&Row] =
-    &[&POWER_UNIT_FAILED, &POWER_UNIT_REMOVED, &POWER_UNIT_FAILS, &POWER_UNIT_NO_INPUT];
+pub(super) static POWER_ROWS: &[&Row] = &[
+    &POWER_UNIT_FAILED,
+    &POWER_UNIT_REMOVED,
+    &POWER_UNIT_FAILS,
+    &POWER_UNIT_NO_INPUT,
+    &POWER_GOES,
+    &POWER_GOES_AFTER_UPS,
+];
