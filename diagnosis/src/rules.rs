@@ -14,6 +14,7 @@ pub mod md_degraded;
 pub mod memory_uncorrected;
 pub mod power_ageing;
 pub mod power_unit;
+pub mod power_voltages;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -24,6 +25,7 @@ pub static RULES: &[&Rule] = &[
     &memory_uncorrected::RULE,
     &power_unit::RULE,
     &power_ageing::RULE,
+    &power_voltages::RULE,
     &fan_stalled::RULE,
     &fan_bearing::RULE,
     &fan_missing::RULE,
@@ -62,6 +64,7 @@ mod tests {
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&power_ageing::RULE, power_ageing::tests::four),
+        (&power_voltages::RULE, power_voltages::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
         (&fan_bearing::RULE, fan_bearing::tests::four),
         (&fan_missing::RULE, fan_missing::tests::four),

@@ -47,6 +47,18 @@ pub static POWER_GOES_AFTER_UPS: Row = Row {
     shares: &[environment(Component::PowerInput, 50), part(Component::Ups, 40), part(Component::Psu, 10)],
     source: "judgement: the UPS saw the mains go, and did not last until the shutdown",
 };
+/// A rail of the power supply is out of range.
+pub static SUPPLY_VOLTAGE: Row = Row {
+    situation: "a sensor says that a rail of the power supply is out of range",
+    shares: &[part(Component::Psu, 70), shared(Component::Mainboard, 30)],
+    source: "judgement: supplies sag with age; a sensor of the board that is off reads the same",
+};
+/// A voltage that the mainboard makes itself is critical.
+pub static BOARD_VOLTAGE: Row = Row {
+    situation: "a sensor says that a voltage which the mainboard makes itself is out of range",
+    shares: &[shared(Component::Mainboard, 70), part(Component::Psu, 30)],
+    source: "judgement: regulators on the board make it, out of what the supply gives",
+};
 /// Every row of this file.
 pub(super) static POWER_ROWS: &[&Row] = &[
     &POWER_UNIT_FAILED,
@@ -55,4 +67,6 @@ pub(super) static POWER_ROWS: &[&Row] = &[
     &POWER_UNIT_NO_INPUT,
     &POWER_GOES,
     &POWER_GOES_AFTER_UPS,
+    &SUPPLY_VOLTAGE,
+    &BOARD_VOLTAGE,
 ];
