@@ -3,6 +3,7 @@
 
 use crate::rule::Rule;
 
+pub mod air_flow;
 pub mod drive_pending_sectors;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
@@ -15,6 +16,7 @@ pub mod memory_uncorrected;
 pub mod power_ageing;
 pub mod power_unit;
 pub mod power_voltages;
+pub mod unit_too_hot;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -30,6 +32,8 @@ pub static RULES: &[&Rule] = &[
     &fan_bearing::RULE,
     &fan_missing::RULE,
     &drive_too_hot::RULE,
+    &air_flow::RULE,
+    &unit_too_hot::RULE,
 ];
 
 #[cfg(test)]
@@ -69,6 +73,8 @@ mod tests {
         (&fan_bearing::RULE, fan_bearing::tests::four),
         (&fan_missing::RULE, fan_missing::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),
+        (&air_flow::RULE, air_flow::tests::four),
+        (&unit_too_hot::RULE, unit_too_hot::tests::four),
     ];
 
     #[test]

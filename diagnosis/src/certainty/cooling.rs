@@ -56,6 +56,22 @@ pub static TOO_HOT_FAN: Row = Row {
     ],
     source: "judgement: a fan that stands still explains the heat behind it",
 };
+/// Everything in the unit is hotter than it was.
+pub static HOTTER: Row = Row {
+    situation: "several things in the unit are hotter than they were at rest, and the fans turn as before or slower",
+    shares: &[
+        environment(Component::Environment, 40),
+        environment(Component::Cooling, 40),
+        Share { kind: SuspectKind::Configuration, component: Component::Cooling, percent: 20 },
+    ],
+    source: "judgement: season and dust alike, and the speed of the fans is a setting",
+};
+/// Everything in the unit is hotter than it was although the fans turn faster.
+pub static HOTTER_WITH_FANS: Row = Row {
+    situation: "several things in the unit are hotter than they were at rest although the fans turn faster",
+    shares: &[environment(Component::Cooling, 60), environment(Component::Environment, 40)],
+    source: "judgement: air that does not pass, or a room that is much warmer",
+};
 /// Every row of this file.
 pub(super) static COOLING_ROWS: &[&Row] =
     &[&FAN_STALLED, &FAN_STANDS_STILL, &FAN_SLOWER, &FAN_HUNTS, &FAN_GONE, &TOO_HOT, &TOO_HOT_FAN];
