@@ -4,6 +4,9 @@
 use crate::rule::Rule;
 
 pub mod air_flow;
+pub mod board_clock;
+pub mod boot_device_failing;
+pub mod clock_battery;
 pub mod drive_pending_sectors;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
@@ -25,6 +28,9 @@ pub static RULES: &[&Rule] = &[
     &drive_stuck::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
+    &boot_device_failing::RULE,
+    &board_clock::RULE,
+    &clock_battery::RULE,
     &power_unit::RULE,
     &power_ageing::RULE,
     &power_voltages::RULE,
@@ -66,6 +72,9 @@ mod tests {
         (&drive_stuck::RULE, drive_stuck::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
+        (&boot_device_failing::RULE, boot_device_failing::tests::four),
+        (&board_clock::RULE, board_clock::tests::four),
+        (&clock_battery::RULE, clock_battery::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&power_ageing::RULE, power_ageing::tests::four),
         (&power_voltages::RULE, power_voltages::tests::four),
