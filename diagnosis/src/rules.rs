@@ -5,6 +5,7 @@ use crate::rule::Rule;
 
 pub mod air_flow;
 pub mod board_clock;
+pub mod board_controller;
 pub mod boot_device_failing;
 pub mod clock_battery;
 pub mod drive_pending_sectors;
@@ -14,12 +15,15 @@ pub mod drive_too_hot;
 pub mod fan_bearing;
 pub mod fan_missing;
 pub mod fan_stalled;
+pub mod firmware_notice;
 pub mod md_degraded;
 pub mod memory_uncorrected;
+pub mod network_port;
 pub mod power_ageing;
 pub mod power_unit;
 pub mod power_voltages;
 pub mod unit_too_hot;
+pub mod ups_battery;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
@@ -30,16 +34,20 @@ pub static RULES: &[&Rule] = &[
     &memory_uncorrected::RULE,
     &boot_device_failing::RULE,
     &board_clock::RULE,
+    &board_controller::RULE,
     &clock_battery::RULE,
     &power_unit::RULE,
     &power_ageing::RULE,
     &power_voltages::RULE,
+    &ups_battery::RULE,
     &fan_stalled::RULE,
     &fan_bearing::RULE,
     &fan_missing::RULE,
     &drive_too_hot::RULE,
     &air_flow::RULE,
     &unit_too_hot::RULE,
+    &network_port::RULE,
+    &firmware_notice::RULE,
 ];
 
 #[cfg(test)]
@@ -74,16 +82,20 @@ mod tests {
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&boot_device_failing::RULE, boot_device_failing::tests::four),
         (&board_clock::RULE, board_clock::tests::four),
+        (&board_controller::RULE, board_controller::tests::four),
         (&clock_battery::RULE, clock_battery::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
         (&power_ageing::RULE, power_ageing::tests::four),
         (&power_voltages::RULE, power_voltages::tests::four),
+        (&ups_battery::RULE, ups_battery::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
         (&fan_bearing::RULE, fan_bearing::tests::four),
         (&fan_missing::RULE, fan_missing::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),
         (&air_flow::RULE, air_flow::tests::four),
         (&unit_too_hot::RULE, unit_too_hot::tests::four),
+        (&network_port::RULE, network_port::tests::four),
+        (&firmware_notice::RULE, firmware_notice::tests::four),
     ];
 
     #[test]

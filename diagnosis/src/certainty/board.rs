@@ -2,7 +2,7 @@
 
 use assay_bundle::diagnosis::Component;
 
-use super::{Row, part, shared, software};
+use super::{Row, cable, environment, part, shared, software};
 
 /// An uncorrected memory error with its module.
 pub static MEMORY_UE_PLACED: Row = Row {
@@ -64,6 +64,48 @@ pub static BOARD_CLOCK: Row = Row {
     shares: &[shared(Component::Mainboard, 70), software(20), part(Component::BootDevice, 10)],
     source: "judgement after owners' and repairers' reports of the family; not measured",
 };
+/// A network adapter hangs.
+pub static NIC_HANGS: Row = Row {
+    situation: "a network adapter hangs or falls off its bus",
+    shares: &[part(Component::Nic, 50), software(30), shared(Component::Mainboard, 20)],
+    source: "judgement: adapters and their drivers hang alike; the slot comes last",
+};
+/// A network link is bad.
+pub static NIC_LINK: Row = Row {
+    situation: "a network link is lost again and again, has bad checksums or is slower than its port",
+    shares: &[cable(60), environment(Component::Environment, 20), part(Component::Nic, 20)],
+    source: "judgement: cables go bad far more often than switches or ports",
+};
+/// Firmware with a published notice.
+pub static FIRMWARE_NOTICE: Row = Row {
+    situation: "the firmware has a fault that its maker published",
+    shares: &[software(100)],
+    source: "the maker's own notice",
+};
+/// The board's controller calls a fan critical.
+pub static CONTROLLER_FAN: Row = Row {
+    situation: "the board's controller says that a fan turns too slowly",
+    shares: &[part(Component::Fan, 70), shared(Component::Mainboard, 20), software(10)],
+    source: "judgement: fans fail far more often than headers, and limits may be wrong for another fan",
+};
+/// The board's controller calls a power unit's sensor critical.
+pub static CONTROLLER_SUPPLY: Row = Row {
+    situation: "the board's controller says that a reading of a power unit is critical",
+    shares: &[part(Component::Psu, 80), environment(Component::PowerInput, 20)],
+    source: "judgement: the unit's own fan, heat or output, else its input",
+};
+/// The board's controller sees heat.
+pub static CONTROLLER_COOLING: Row = Row {
+    situation: "the board's controller saw a temperature outside its limits",
+    shares: &[environment(Component::Cooling, 60), environment(Component::Environment, 40)],
+    source: "judgement: air flow of the unit, else the room",
+};
+/// The board's controller reports something else.
+pub static CONTROLLER_OTHER: Row = Row {
+    situation: "the board's controller, or QTS, reports trouble that no other reading shows",
+    shares: &[shared(Component::Mainboard, 50), software(50)],
+    source: "unknown split, shared equally: a part of the board, or limits and firmware of what watches it",
+};
 /// Every row of this file.
 pub(super) static BOARD_ROWS: &[&Row] = &[
     &MEMORY_UE_PLACED,
@@ -76,4 +118,11 @@ pub(super) static BOARD_ROWS: &[&Row] = &[
     &CLOCK_BATTERY,
     &CLOCK_DRIFTS,
     &BOARD_CLOCK,
+    &NIC_HANGS,
+    &NIC_LINK,
+    &FIRMWARE_NOTICE,
+    &CONTROLLER_FAN,
+    &CONTROLLER_SUPPLY,
+    &CONTROLLER_COOLING,
+    &CONTROLLER_OTHER,
 ];

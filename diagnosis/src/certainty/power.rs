@@ -59,6 +59,27 @@ pub static BOARD_VOLTAGE: Row = Row {
     shares: &[shared(Component::Mainboard, 70), part(Component::Psu, 30)],
     source: "judgement: regulators on the board make it, out of what the supply gives",
 };
+/// A UPS's battery is worn or old.
+pub static UPS_BATTERY: Row = Row {
+    situation: "a UPS says that its battery is worn, or the battery is old or weak",
+    shares: &[part(Component::Ups, 100)],
+    source: "NUT: the UPS's own word; batteries last 3 to 5 years by their makers",
+};
+/// A UPS runs on battery.
+pub static MAINS_GONE: Row = Row {
+    situation: "a UPS runs on its battery",
+    shares: &[environment(Component::PowerInput, 90), part(Component::Ups, 10)],
+    source: "judgement: the mains, else the input of the UPS",
+};
+/// A UPS is overloaded.
+pub static UPS_OVERLOADED: Row = Row {
+    situation: "a UPS says that it carries too much load",
+    shares: &[
+        Share { kind: SuspectKind::Configuration, component: Component::PowerInput, percent: 80 },
+        part(Component::Ups, 20),
+    ],
+    source: "judgement: too many machines on it, else a UPS that measures wrong",
+};
 /// Every row of this file.
 pub(super) static POWER_ROWS: &[&Row] = &[
     &POWER_UNIT_FAILED,
@@ -69,4 +90,7 @@ pub(super) static POWER_ROWS: &[&Row] = &[
     &POWER_GOES_AFTER_UPS,
     &SUPPLY_VOLTAGE,
     &BOARD_VOLTAGE,
+    &UPS_BATTERY,
+    &MAINS_GONE,
+    &UPS_OVERLOADED,
 ];

@@ -26,6 +26,8 @@ const DRIFTS_FROM_S: u64 = 3600;
 const ZONE_STEP_S: u64 = 900;
 /// The farthest zone.
 const FARTHEST_ZONE_S: u64 = 14 * 3600;
+/// How a clock that lost its time refuses to be read (EINVAL, as Linux and its C library word it).
+const REFUSED: [&str; 2] = ["EINVAL", "Invalid argument"];
 /// Reading both clocks takes some seconds.
 const READING_S: u64 = 60;
 
@@ -119,7 +121,7 @@ fn lost(facts: &Facts) -> Vec<Evidence> {
         }
     }
     if let Observed::Unreadable { why } = &facts.rtc.unix_s
-        && why.contains("EINVAL")
+        && REFUSED.iter().any(|words| why.contains(words))
     {
         evidence.push(told("rtc.unix_s", format!("refuses to be read: {why}"), ""));
     }
