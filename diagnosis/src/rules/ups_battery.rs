@@ -146,7 +146,9 @@ fn battery(facts: &Facts, ups: &Ups, says: &impl Fn(&str) -> bool) -> Judgement 
 fn age_months(facts: &Facts, text: &str) -> Option<i32> {
     let text = text.trim();
     let forms = ["%Y/%m/%d", "%Y-%m-%d", "%m/%d/%y", "%m/%d/%Y"];
-    let made: Date = forms.iter().find_map(|form| Date::strptime(form, text).ok())?;
+    // A form that takes two digits for a whole year read another one.
+    let parse = |form: &&str| Date::strptime(form, text).ok().filter(|day| day.year() >= 1900);
+    let made = forms.iter().find_map(parse)?;
     let now = Timestamp::from_second(*facts.clock.unix_s.value()?).ok()?.to_zoned(TimeZone::UTC).date();
     let age = made.until((Unit::Month, now)).ok()?;
     (made.year() >= CREDIBLE_FROM_YEAR).then_some(age.get_months())
