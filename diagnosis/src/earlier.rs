@@ -7,11 +7,23 @@
 
 use std::collections::BTreeSet;
 
+use assay_bundle::Observed;
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::history::{Point, Series};
 
 /// Where the recorder stands below `raw/`.
 pub(crate) const RECORDER: &str = "state/recorder.jsonl";
+
+/// The subject of everything that only earlier runs could tell: one line of a report for all rules that ask them.
+pub(crate) const OVER_TIME: &str = "changes over time";
+
+/// Why nothing is known of earlier runs, when what they left could not be read or is not there.
+pub(crate) fn why_not<T>(memory: &Observed<T>) -> String {
+    match memory {
+        Observed::Unreadable { why } => format!("what earlier runs recorded could not be read: {why}"),
+        _ => "nothing is recorded from earlier runs".to_owned(),
+    }
+}
 
 /// Points of a series with a time, oldest first.
 pub(crate) fn points(series: &Series) -> impl Iterator<Item = (i64, Option<i64>)> + '_ {

@@ -115,7 +115,12 @@ fn kept_log(facts: &Facts, year_ago: Option<i64>, stops: &mut Stops) {
     if let Some(last) = broken.last() {
         let at = last.last_at.as_deref().map(|at| format!(", the last one at {at}")).unwrap_or_default();
         let from = if last.from.is_empty() { from.as_str() } else { last.from.as_str() };
-        let words = format!("{count} boots break off in the middle of a line{at}");
+        let boots = if count == 1 {
+            "the log of 1 boot breaks off".to_owned()
+        } else {
+            format!("the logs of {count} boots break off")
+        };
+        let words = format!("{boots} in the middle of a line{at}");
         stops.evidence.push(told("persisted_log.boots", words, from));
     }
 }

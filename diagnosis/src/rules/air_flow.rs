@@ -7,7 +7,7 @@ use assay_bundle::facts::history::{Metric, Series, Subject};
 
 use crate::certainty::{HOTTER, HOTTER_WITH_FANS, Place};
 use crate::course::{DAY_S, series_of, series_of_drive};
-use crate::earlier::{RECORDER, usual, value_at};
+use crate::earlier::{OVER_TIME, RECORDER, usual, value_at, why_not};
 use crate::evidence::{listed, test, told};
 use crate::rule::{Judgement, Rule};
 use crate::subject::{asleep, location};
@@ -67,12 +67,13 @@ fn judge(facts: &Facts) -> Judgement {
     }
     let followed = followed(facts);
     if followed.len() < SEVERAL {
-        let why = match &facts.history {
-            Observed::Unreadable { why } => format!("what earlier runs recorded could not be read: {why}"),
-            Observed::Seen { .. } => format!("earlier runs do not reach back {OVER_DAYS} days yet"),
-            Observed::Absent | Observed::NotCollected => "nothing is recorded from earlier runs".to_owned(),
+        return match &facts.history {
+            Observed::Seen { .. } => {
+                let why = format!("earlier runs do not reach back {OVER_DAYS} days yet");
+                Judgement::cannot_tell(subject, why, false)
+            }
+            other => Judgement::cannot_tell(OVER_TIME, why_not(other), false),
         };
-        return Judgement::cannot_tell(subject, why, false);
     }
     let rose: Vec<&Followed> = followed.iter().filter(|thing| thing.rose()).collect();
     if rose.len() < SEVERAL || rose.len() * 2 <= followed.len() {

@@ -112,7 +112,8 @@ fn judge(view: &View<'_>) -> Judgement {
 
 /// Readings that come over the LPC bus and could not be made sense of.
 fn senseless(facts: &Facts) -> Vec<Evidence> {
-    let refused = |path: String, why: &str| told(path, format!("makes no sense: {why}"), "");
+    let refused =
+        |path: String, why: &str| told(path, format!("gave no reading that makes sense: {why}"), "");
     let mut evidence = Vec::new();
     for fan in facts.fans.value().into_iter().flatten() {
         if let (Some(true), Observed::Unreadable { why }) = (fan.expected.value(), &fan.speed_rpm) {

@@ -8,7 +8,7 @@ use assay_bundle::facts::hwmon::Fan;
 
 use crate::certainty::{FAN_HUNTS, FAN_SLOWER, Place};
 use crate::course::{DAY_S, series_of};
-use crate::earlier::{RECORDER, points, usual, value_at};
+use crate::earlier::{OVER_TIME, RECORDER, points, usual, value_at, why_not};
 use crate::evidence::{seen, test, told};
 use crate::rule::{Judgement, Rule, over};
 use crate::view::View;
@@ -41,15 +41,9 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     over(&facts.fans, "fans", false, |fans| {
         let followed: Vec<Followed<'_>> = fans.iter().filter_map(|fan| Followed::of(facts, fan)).collect();
         if followed.is_empty() {
-            let why = match &facts.history {
-                Observed::Unreadable { why } => {
-                    format!("what earlier runs recorded could not be read: {why}")
-                }
-                _ => "nothing is recorded from earlier runs".to_owned(),
-            };
             let turning = fans.iter().any(|fan| fan.speed_rpm.is_seen());
             return vec![match turning {
-                true => Judgement::cannot_tell("fans", why, false),
+                true => Judgement::cannot_tell(OVER_TIME, why_not(&facts.history), false),
                 false => Judgement::not_applicable("fans"),
             }];
         }

@@ -6,6 +6,7 @@ use assay_bundle::facts::Facts;
 use assay_bundle::facts::inventory::{Inventory, PartKind, RememberedPart};
 
 use crate::certainty::{FAN_GONE, Place};
+use crate::earlier::{OVER_TIME, why_not};
 use crate::evidence::{seen, test, told};
 use crate::rule::{Judgement, Rule};
 use crate::view::View;
@@ -29,9 +30,8 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     let facts = view.facts;
     let memory = match &facts.inventory {
         Observed::Seen { value, .. } => value,
-        Observed::Unreadable { why } => {
-            let why = format!("what earlier runs remembered could not be read: {why}");
-            return vec![Judgement::cannot_tell("fans of earlier runs", why, false)];
+        Observed::Unreadable { .. } => {
+            return vec![Judgement::cannot_tell(OVER_TIME, why_not(&facts.inventory), false)];
         }
         Observed::Absent | Observed::NotCollected => {
             return vec![Judgement::not_applicable("fans of earlier runs")];

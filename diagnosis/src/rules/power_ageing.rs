@@ -180,7 +180,7 @@ pub(crate) mod tests {
         check(&logged(&[("2023-03", 2), ("2023-10", 2)]), "found, watch", "2 in 2023-03, 2 in 2023-10");
         check(&logged(&[("2022-10", 9), ("2023-10", 1)]), "exonerated", "once");
         let broken = |n: usize| kept(logged(&[("2023-10", 4)]), &vec![BootEnd::MidSentence; n]);
-        check(&broken(1), "found, watch", "1 boots break off");
+        check(&broken(1), "found, watch", "the log of 1 boot breaks off");
         check(&broken(3), "found, suspected", "power supply of the unit");
         check(&kept(nas(), &[BootEnd::MidSentence; 4]), "found, suspected", "");
         check(&kept(nas(), &[BootEnd::Clean, BootEnd::Unknown, BootEnd::Open]), "clear", "");

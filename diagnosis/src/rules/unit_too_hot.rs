@@ -88,12 +88,11 @@ fn name(sensor: &TemperatureSensor) -> String {
     }
 }
 
+/// How bad the heat is, and what shows it.
+type Heat = (Verdict, Vec<Evidence>);
+
 /// One sensor: hot, cool, not to be told, or none that is judged here.
-#[allow(clippy::type_complexity)]
-fn judge(
-    facts: &Facts,
-    sensor: &TemperatureSensor,
-) -> Option<Result<Option<(Verdict, Vec<Evidence>)>, Judgement>> {
+fn judge(facts: &Facts, sensor: &TemperatureSensor) -> Option<Result<Option<Heat>, Judgement>> {
     let of = match sensor.name.as_str() {
         "CPU" => Some(LimitOf::Cpu),
         "system" => Some(LimitOf::System),
