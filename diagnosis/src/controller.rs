@@ -7,7 +7,6 @@
 use assay_bundle::diagnosis::Evidence;
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::bmc::{BmcEvent, BmcEventKind, BmcReading, BmcSensor};
-use assay_bundle::units::Rpm;
 
 use crate::evidence::told;
 
@@ -124,14 +123,6 @@ pub(crate) fn failing_fan<'f>(facts: &'f Facts, fan: &str) -> Option<&'f BmcSens
     sensors(facts).find(|s| {
         kind(s) == SensorKind::Fan && badness(s) == Some(Badness::Critical) && number(&s.name) == Some(wanted)
     })
-}
-
-/// The speed of a fan sensor.
-pub(crate) fn speed(sensor: &BmcSensor) -> Option<Rpm> {
-    match sensor.reading.value()? {
-        BmcReading::Number { milli, unit } if unit == "RPM" => u32::try_from(milli / 1000).ok().map(Rpm),
-        _ => None,
-    }
 }
 
 /// When an event was, by the controller's clock taken as UTC; `None` when that clock was never set.

@@ -109,10 +109,10 @@ fn kept_log(facts: &Facts, year_ago: Option<i64>, stops: &mut Stops) {
         (Some(at), Some(first)) => at.as_str() >= first.as_str(),
         _ => true,
     };
-    let broken = log.boots.iter().filter(|b| b.end == BootEnd::MidSentence && recent(&b.last_at));
+    let mut broken = log.boots.iter().filter(|b| b.end == BootEnd::MidSentence && recent(&b.last_at));
     let count = u64::try_from(broken.clone().count()).unwrap_or(u64::MAX);
     stops.broken_off = Some(count);
-    if let Some(last) = broken.last() {
+    if let Some(last) = broken.next_back() {
         let at = last.last_at.as_deref().map(|at| format!(", the last one at {at}")).unwrap_or_default();
         let from = if last.from.is_empty() { from.as_str() } else { last.from.as_str() };
         let boots = if count == 1 {

@@ -127,7 +127,7 @@ fn lost(facts: &Facts) -> Vec<Evidence> {
     }
     if let Observed::Seen { value: log, from } = &facts.persisted_log {
         let newest = log.boots.iter().rev().take(NEWEST);
-        let early = newest.filter(|boot| boot.first_at.as_deref().is_some_and(|at| day_before_floor(at)));
+        let early = newest.filter(|boot| boot.first_at.as_deref().is_some_and(day_before_floor));
         evidence.extend(early.take(2).map(|boot| {
             let from = if boot.from.is_empty() { from } else { &boot.from };
             let at = boot.first_at.as_deref().unwrap_or_default();

@@ -1,6 +1,5 @@
 //! FAN-002: fan turns slower or unsteadily.
 
-use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::history::{Metric, Series, Subject};
@@ -186,6 +185,7 @@ fn found(
 pub(crate) mod tests {
     use super::*;
     use crate::fixture::{Four, fan, nas, recorded_name, with_fans};
+    use assay_bundle::Observed;
 
     const NOW: i64 = 1_700_000_100;
     const DAY: i64 = 86_400;
