@@ -1,6 +1,7 @@
 //! Facts for the unit tests of this crate: a small NAS on which nothing is wrong, and ways to break it.
 
 use assay_bundle::Observed;
+use assay_bundle::diagnosis::Verdict;
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::bmc::{Bmc, BmcEvent, BmcEventKind, BmcReading, BmcSensor};
 use assay_bundle::facts::clock::Clock;
@@ -57,6 +58,10 @@ pub(crate) fn check(evaluate: fn(&View<'_>) -> Vec<Judgement>, facts: &Facts, st
             let sum: u32 = finding.suspects.iter().map(|s| u32::from(s.certainty_percent)).sum();
             assert_eq!(sum, 100, "certainties add to 100: {finding:#?}");
             assert!(!finding.evidence.is_empty(), "a finding has evidence: {finding:#?}");
+            let placed = finding.evidence.iter().any(|evidence| !evidence.from.is_empty());
+            assert!(placed, "some of it stands somewhere: {finding:#?}");
+            let tested = finding.verdict == Verdict::Confirmed || finding.test.is_some();
+            assert!(tested, "what is not confirmed has a test: {finding:#?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! BRD-001: processor of a family whose board clock wears out.
+//! BRD-001: clock of the board wears out.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};

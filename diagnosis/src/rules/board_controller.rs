@@ -1,4 +1,4 @@
-//! BMC-001: board's controller or QTS's own word reports trouble.
+//! BMC-001: board's controller reports trouble.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};

@@ -377,7 +377,11 @@ pub(crate) mod tests {
                 ..KernelEvent::default()
             };
             let log = PersistedLog {
-                events: vec![PastEvent { event, ..PastEvent::default() }],
+                events: vec![PastEvent {
+                    event,
+                    from: "mnt/HDA_ROOT/.logs/kmsg".to_owned(),
+                    ..PastEvent::default()
+                }],
                 ..PersistedLog::default()
             };
             Facts { persisted_log: Observed::seen(log, "x"), ..with(device, &[]) }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::certainty::{CLOCK_BATTERY, CLOCK_DRIFTS, Place};
 use crate::controller::{Badness, SensorKind, badness, kind, sensor_evidence, sensors};
 use crate::course::DAY_S;
-use crate::evidence::{test, told};
+use crate::evidence::{seen, test, told};
 use crate::rule::{Judgement, Rule};
 use crate::text::date;
 use crate::view::View;
@@ -124,6 +124,7 @@ fn lost(facts: &Facts) -> Vec<Evidence> {
         && REFUSED.iter().any(|words| why.contains(words))
     {
         evidence.push(told("rtc.unix_s", format!("refuses to be read: {why}"), ""));
+        evidence.extend(seen("rtc.name", &facts.rtc.name));
     }
     if let Observed::Seen { value: log, from } = &facts.persisted_log {
         let newest = log.boots.iter().rev().take(NEWEST);

@@ -1,4 +1,4 @@
-//! FAN-003: fan that was there is not listed.
+//! FAN-003: fan is not listed any more.
 
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, SuspectKind, Verdict};

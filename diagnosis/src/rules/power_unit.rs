@@ -298,7 +298,7 @@ pub(crate) mod tests {
             let power = Power {
                 redundant: planned(true),
                 expected_units: Observed::seen(2, "x"),
-                units: two(is(PowerStatus::Good), second),
+                units: two(is(Good), second),
             };
             let sensor = BmcSensor {
                 name: "PS2 Status".to_owned(),

@@ -350,6 +350,7 @@ pub(crate) mod tests {
             let log = PersistedLog {
                 events: vec![PastEvent {
                     at: Some(at.to_owned()),
+                    from: "mnt/HDA_ROOT/.logs/kmsg".to_owned(),
                     event: event("thermal-shutdown", 1),
                     ..PastEvent::default()
                 }],

@@ -173,6 +173,13 @@ fn on_battery(ups: &Ups, status: &[String]) -> Judgement {
     finding.advice = "Restore the mains; shut the NAS down while the battery lasts.".to_owned();
     let doubt = "the mains fail now and then: this is no defect of the NAS";
     finding.counter_evidence.push(told(path(ups, "status"), doubt, ""));
+    finding.test = test(
+        "See whether other machines on the same circuit have power, and run a check again when the mains are back.",
+        &[
+            "The UPS is on line again: a mains failure.",
+            "Others have power and the UPS stays on its battery: its cable, its fuse or its input.",
+        ],
+    );
     Judgement::found(format!("mains at {}", subject(ups)), finding)
 }
 
@@ -189,6 +196,13 @@ fn overloaded(ups: &Ups, status: &[String]) -> Judgement {
     let title = format!("The {} carries more load than it can", subject(ups));
     let mut finding = RULE.finding(Verdict::Watch, title, suspects, evidence);
     finding.advice = "Take other machines off this UPS, or use a larger one.".to_owned();
+    finding.test = test(
+        "Take one other machine off the UPS and run a check again.",
+        &[
+            "It is no longer overloaded: it carried too much.",
+            "It is overloaded with the NAS alone: the UPS is too small, or measures wrong.",
+        ],
+    );
     Judgement::found(format!("load of {}", subject(ups)), finding)
 }
 
