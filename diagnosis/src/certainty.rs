@@ -103,6 +103,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_row_is_in_its_list() {
+        for (source, rows) in [
+            (include_str!("certainty/board.rs"), BOARD_ROWS),
+            (include_str!("certainty/cooling.rs"), COOLING_ROWS),
+            (include_str!("certainty/drive.rs"), DRIVE_ROWS),
+            (include_str!("certainty/power.rs"), POWER_ROWS),
+            (include_str!("certainty/storage.rs"), STORAGE_ROWS),
+        ] {
+            let written = source.lines().filter(|line| line.starts_with("pub static ")).count();
+            assert_eq!(written, rows.len(), "a row that is in no list is never checked: {source}");
+        }
+    }
+
+    #[test]
     fn every_row_adds_to_100_in_steps_of_10_and_has_a_source() {
         for row in table() {
             let percents: Vec<u8> = row.shares.iter().map(|s| s.percent).collect();

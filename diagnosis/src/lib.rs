@@ -12,10 +12,12 @@ pub mod rules;
 pub mod text;
 
 mod arrays;
+mod controller;
 mod counters;
 mod course;
 mod departed;
 mod doubt;
+mod earlier;
 mod evidence;
 #[cfg(test)]
 mod fixture;
@@ -26,7 +28,9 @@ mod machine_check;
 mod pools;
 mod removal;
 mod shared;
+mod stops;
 mod subject;
+mod supply;
 mod vdev;
 mod view;
 

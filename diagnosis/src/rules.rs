@@ -3,6 +3,11 @@
 
 use crate::rule::Rule;
 
+pub mod air_flow;
+pub mod board_clock;
+pub mod board_controller;
+pub mod boot_device_failing;
+pub mod clock_battery;
 pub mod drive_command_timeout;
 pub mod drive_end_to_end;
 pub mod drive_helium;
@@ -16,8 +21,11 @@ pub mod drive_smart_failed;
 pub mod drive_spin_retry;
 pub mod drive_stuck;
 pub mod drive_too_hot;
+pub mod fan_bearing;
+pub mod fan_missing;
 pub mod fan_stalled;
 pub mod file_system;
+pub mod firmware_notice;
 pub mod link_crc;
 pub mod link_slow;
 pub mod md_degraded;
@@ -28,12 +36,17 @@ pub mod memory_corrected;
 pub mod memory_gone;
 pub mod memory_suspected;
 pub mod memory_uncorrected;
+pub mod network_port;
 pub mod pci_link;
+pub mod power_ageing;
 pub mod power_unit;
+pub mod power_voltages;
 pub mod processor;
 pub mod ssd_program_fail;
 pub mod ssd_spare_low;
 pub mod ssd_worn;
+pub mod unit_too_hot;
+pub mod ups_battery;
 pub mod zfs_data_errors;
 pub mod zfs_pool;
 
@@ -69,9 +82,22 @@ pub static RULES: &[&Rule] = &[
     &memory_gone::RULE,
     &processor::RULE,
     &pci_link::RULE,
+    &boot_device_failing::RULE,
+    &board_clock::RULE,
+    &board_controller::RULE,
+    &clock_battery::RULE,
     &power_unit::RULE,
+    &power_ageing::RULE,
+    &power_voltages::RULE,
+    &ups_battery::RULE,
     &fan_stalled::RULE,
+    &fan_bearing::RULE,
+    &fan_missing::RULE,
     &drive_too_hot::RULE,
+    &air_flow::RULE,
+    &unit_too_hot::RULE,
+    &network_port::RULE,
+    &firmware_notice::RULE,
 ];
 
 #[cfg(test)]
@@ -129,9 +155,22 @@ mod tests {
         (&memory_gone::RULE, memory_gone::tests::four),
         (&processor::RULE, processor::tests::four),
         (&pci_link::RULE, pci_link::tests::four),
+        (&boot_device_failing::RULE, boot_device_failing::tests::four),
+        (&board_clock::RULE, board_clock::tests::four),
+        (&board_controller::RULE, board_controller::tests::four),
+        (&clock_battery::RULE, clock_battery::tests::four),
         (&power_unit::RULE, power_unit::tests::four),
+        (&power_ageing::RULE, power_ageing::tests::four),
+        (&power_voltages::RULE, power_voltages::tests::four),
+        (&ups_battery::RULE, ups_battery::tests::four),
         (&fan_stalled::RULE, fan_stalled::tests::four),
+        (&fan_bearing::RULE, fan_bearing::tests::four),
+        (&fan_missing::RULE, fan_missing::tests::four),
         (&drive_too_hot::RULE, drive_too_hot::tests::four),
+        (&air_flow::RULE, air_flow::tests::four),
+        (&unit_too_hot::RULE, unit_too_hot::tests::four),
+        (&network_port::RULE, network_port::tests::four),
+        (&firmware_notice::RULE, firmware_notice::tests::four),
     ];
 
     #[test]

@@ -151,6 +151,7 @@ pub static ZPOOL_DATA_ERRORS_ONE: Row = Row {
     shares: &[part(Component::Drive, 60), cable(30), shared(Component::Memory, 10)],
     source: "judgement: the device that counts them is the nearest cause, and its redundancy was gone",
 };
+
 /// Every row of this file.
 pub(super) static STORAGE_ROWS: &[&Row] = &[
     &MEMBER_KICKED,

@@ -121,6 +121,7 @@ pub(crate) mod tests {
 
     fn starts(kib: &[(u64, &str)]) -> Facts {
         let boot = |&(kib, firmware): &(u64, &str)| Boot {
+            from: "mnt/HDA_ROOT/.logs/kmsg".to_owned(),
             memory_total_kib: Some(kib),
             firmware: Some(firmware.to_owned()),
             ..Boot::default()

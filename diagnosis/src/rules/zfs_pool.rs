@@ -146,7 +146,16 @@ fn judge(view: &View<'_>, pool: &ZfsPool) -> Vec<Judgement> {
         [] if state == "ONLINE" => vec![once_stopped(view, pool, subject)],
         [] => {
             let title = format!("ZFS pool {} is {state}, and no device of it says why", pool.name);
-            vec![Judgement::found(subject, whole(pool, Verdict::Suspected, title, &ZPOOL_NOT_RUNNING))]
+            let mut finding = whole(pool, Verdict::Suspected, title, &ZPOOL_NOT_RUNNING);
+            finding.test = test(
+                "Ask for the pool's state again (zpool status -v), and compare the drives that the machine lists with its bays; nothing is moved.",
+                &[
+                    "It is ONLINE now: a device was away for a moment; read the kernel log of that time.",
+                    "A device shows errors now: that drive, or what it hangs on.",
+                    "A bay has no drive in the list: that drive, or its link.",
+                ],
+            );
+            vec![Judgement::found(subject, finding)]
         }
         [one] => vec![Judgement::found(subject, single(view, pool, one, busy))],
         several => {
