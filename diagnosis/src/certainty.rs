@@ -9,12 +9,14 @@ mod board;
 mod cooling;
 mod drive;
 mod power;
+mod slot;
 mod storage;
 
 pub use board::*;
 pub use cooling::*;
 pub use drive::*;
 pub use power::*;
+pub use slot::*;
 pub use storage::*;
 
 /// One suspect's share of a row.
@@ -94,7 +96,7 @@ const fn software(percent: u8) -> Share {
 
 /// Every row, by family.
 pub fn table() -> impl Iterator<Item = &'static Row> {
-    let families = [BOARD_ROWS, COOLING_ROWS, DRIVE_ROWS, POWER_ROWS, STORAGE_ROWS];
+    let families = [BOARD_ROWS, COOLING_ROWS, DRIVE_ROWS, POWER_ROWS, SLOT_ROWS, STORAGE_ROWS];
     families.into_iter().flatten().copied()
 }
 

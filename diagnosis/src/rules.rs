@@ -11,12 +11,14 @@ pub mod fan_stalled;
 pub mod md_degraded;
 pub mod memory_uncorrected;
 pub mod power_unit;
+pub mod shared_mark;
 
 /// Every rule. Codes are unique and sorted within their family.
 pub static RULES: &[&Rule] = &[
     &drive_smart_failed::RULE,
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
+    &shared_mark::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -52,6 +54,7 @@ mod tests {
         (&drive_smart_failed::RULE, drive_smart_failed::tests::four),
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
+        (&shared_mark::RULE, shared_mark::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

@@ -1,0 +1,89 @@
+//! What drives hang on: slots, backplanes, controllers, enclosures.
+
+use assay_bundle::diagnosis::{Component, SuspectKind};
+
+use super::{Row, Share, cable, environment, part, shared, software};
+
+/// Several drives behind one port multiplier show one mark.
+pub static SHARED_PORT_MULTIPLIER: Row = Row {
+    situation: "several drives behind one port multiplier show one mark at once",
+    shares: &[shared(Component::Slot, 50), cable(20), part(Component::Drive, 20), software(10)],
+    source: "judgement: one link carries them all, and one bad drive can hold up the others on it",
+};
+/// Several drives behind one expander show one mark.
+pub static SHARED_EXPANDER: Row = Row {
+    situation: "several drives behind one SAS expander show one mark at once",
+    shares: &[shared(Component::Slot, 40), cable(30), part(Component::Drive, 20), software(10)],
+    source: "judgement: expander, its cable, or one drive that disturbs the others on it",
+};
+/// Several drives on one controller show one mark, and drives elsewhere do not.
+pub static SHARED_CONTROLLER: Row = Row {
+    situation: "several drives of one controller show one mark at once, and drives elsewhere do not",
+    shares: &[shared(Component::Mainboard, 40), shared(Component::Slot, 30), cable(20), software(10)],
+    source: "judgement: the controller is the smallest part that they share; a row of the backplane often hangs on it too",
+};
+/// Several drives of one enclosure show one mark.
+pub static SHARED_ENCLOSURE: Row = Row {
+    situation: "several drives of one enclosure show one mark at once",
+    shares: &[
+        shared(Component::Enclosure, 40),
+        cable(30),
+        shared(Component::Psu, 20),
+        environment(Component::PowerInput, 10),
+    ],
+    source: "judgement: the enclosure, the cable to it, or its supply; drives of other enclosures show nothing",
+};
+/// Several drives show one mark and share everything.
+pub static SHARED_UNIT: Row = Row {
+    situation: "several drives show one mark at once, and what they share cannot be narrowed down",
+    shares: &[
+        shared(Component::Psu, 30),
+        shared(Component::Slot, 30),
+        shared(Component::Mainboard, 20),
+        software(20),
+    ],
+    source: "judgement: all drives hang on one controller or their paths are not known, so power, backplane, controller and driver are about equal",
+};
+/// Several drives of different controllers show one mark.
+pub static SHARED_POWER: Row = Row {
+    situation: "several drives of different controllers show one mark at once",
+    shares: &[
+        shared(Component::Psu, 50),
+        environment(Component::PowerInput, 20),
+        shared(Component::Slot, 20),
+        software(10),
+    ],
+    source: "judgement: drives of different controllers share little but their power; a new kernel can do it too",
+};
+/// Several drives failed to read in the same moment.
+pub static SHARED_MEDIA: Row = Row {
+    situation: "several drives failed to read in the same moment",
+    shares: &[
+        shared(Component::Psu, 30),
+        part(Component::Drive, 30),
+        environment(Component::PowerInput, 20),
+        shared(Component::Slot, 20),
+    ],
+    source: "judgement: a write that a power loss cut short is unreadable on all drives of the stripe; unrelated bad sectors seldom meet",
+};
+/// Drives are gone together and nobody logged why.
+pub static GONE_TOGETHER: Row = Row {
+    situation: "several drives are gone since the same day and nothing says why",
+    shares: &[
+        Share { kind: SuspectKind::Configuration, component: Component::StorageState, percent: 50 },
+        shared(Component::Slot, 30),
+        shared(Component::Psu, 20),
+    ],
+    source: "judgement: taken out together, or a row of the backplane without power; half each",
+};
+/// Every row of this file.
+pub(super) static SLOT_ROWS: &[&Row] = &[
+    &SHARED_PORT_MULTIPLIER,
+    &SHARED_EXPANDER,
+    &SHARED_CONTROLLER,
+    &SHARED_ENCLOSURE,
+    &SHARED_UNIT,
+    &SHARED_POWER,
+    &SHARED_MEDIA,
+    &GONE_TOGETHER,
+];
