@@ -21,6 +21,7 @@ mod health;
 mod pools;
 mod removal;
 mod shared;
+mod stays;
 mod subject;
 mod view;
 

@@ -3,6 +3,7 @@
 
 use crate::rule::Rule;
 
+pub mod bay_loses_drives;
 pub mod drive_pending_sectors;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
@@ -19,6 +20,7 @@ pub static RULES: &[&Rule] = &[
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
     &shared_mark::RULE,
+    &bay_loses_drives::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -55,6 +57,7 @@ mod tests {
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
         (&shared_mark::RULE, shared_mark::tests::four),
+        (&bay_loses_drives::RULE, bay_loses_drives::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

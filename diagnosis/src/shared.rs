@@ -19,9 +19,7 @@ use crate::course::{DAY_S, WEEK_S};
 use crate::happenings::Happenings;
 
 pub(crate) use ancestor::Ancestor;
-pub(crate) use marks::{Map, is_by_hand};
-
-use marks::{Tick, Who};
+pub(crate) use marks::{Map, Tick, Who, of_log as ticks};
 
 /// Different drives with one mark so close together are one occurrence: ten minutes is the window in which the ZFS
 /// event daemon counts errors of one cause (OpenZFS zed, 600 s).
@@ -126,7 +124,7 @@ impl Shared {
 /// Every shared cause in these facts; the ones that a single drive leads stand among them with their leader.
 pub(crate) fn causes(facts: &Facts, log: &Happenings<'_>) -> Vec<Shared> {
     let map = Map::of(facts);
-    let ticks = marks::of_log(&map, log);
+    let ticks = ticks(&map, log);
     let mut causes = Vec::new();
     for mark in Mark::ALL {
         let of_mark: Vec<&Tick<'_>> = ticks.iter().filter(|t| t.mark == mark).collect();

@@ -76,6 +76,28 @@ pub static GONE_TOGETHER: Row = Row {
     ],
     source: "judgement: taken out together, or a row of the backplane without power; half each",
 };
+/// Errors stay with a bay while its drives change.
+pub static BAY_FOLLOWED: Row = Row {
+    situation: "errors stay with one bay while the drives in it change",
+    shares: &[shared(Component::Slot, 70), cable(10), shared(Component::Psu, 10), part(Component::Drive, 10)],
+    source: "judgement: what stays while the drives change is the slot and what leads to it",
+};
+/// Errors move with a drive from bay to bay.
+pub static DRIVE_FOLLOWED: Row = Row {
+    situation: "link errors move with one drive from bay to bay",
+    shares: &[part(Component::Drive, 80), shared(Component::Slot, 20)],
+    source: "judgement: what moves with the drive is its connector or its electronics",
+};
+/// A bay lost several drives.
+pub static BAY_LOSES: Row = Row {
+    situation: "different drives left one bay within half a year and other bays kept theirs",
+    shares: &[
+        shared(Component::Slot, 50),
+        Share { kind: SuspectKind::Configuration, component: Component::StorageState, percent: 30 },
+        part(Component::Drive, 20),
+    ],
+    source: "judgement: a slot that loses contact or power, bad luck with drives, or drives that were changed by hand",
+};
 /// Every row of this file.
 pub(super) static SLOT_ROWS: &[&Row] = &[
     &SHARED_PORT_MULTIPLIER,
@@ -86,4 +108,7 @@ pub(super) static SLOT_ROWS: &[&Row] = &[
     &SHARED_POWER,
     &SHARED_MEDIA,
     &GONE_TOGETHER,
+    &BAY_FOLLOWED,
+    &DRIVE_FOLLOWED,
+    &BAY_LOSES,
 ];

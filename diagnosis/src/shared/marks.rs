@@ -46,7 +46,7 @@ const TROUBLE_S: u64 = 600;
 
 /// A drive, or a port or name behind which no single drive is known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who {
+pub(crate) enum Who {
     /// Index into the drives of the facts.
     Drive(usize),
     /// An ATA port.
@@ -57,12 +57,12 @@ pub(super) enum Who {
 
 /// One mark.
 #[derive(Debug)]
-pub(super) struct Tick<'a> {
-    pub(super) mark: Mark,
-    pub(super) who: Who,
-    pub(super) at_s: i64,
-    pub(super) times: u64,
-    pub(super) happening: &'a Happening<'a>,
+pub(crate) struct Tick<'a> {
+    pub(crate) mark: Mark,
+    pub(crate) who: Who,
+    pub(crate) at_s: i64,
+    pub(crate) times: u64,
+    pub(crate) happening: &'a Happening<'a>,
 }
 
 /// Where drives are: by kernel name, by port, by path. Made once.
@@ -142,7 +142,7 @@ impl<'f> Map<'f> {
     }
 
     /// The one drive behind it.
-    pub(super) fn single(&self, who: &Who) -> Option<&'f Drive> {
+    pub(crate) fn single(&self, who: &Who) -> Option<&'f Drive> {
         match who {
             Who::Drive(at) => self.drives.get(*at),
             _ => None,
@@ -213,7 +213,7 @@ fn marks_of(event: &KernelEvent) -> impl Iterator<Item = Mark> {
 }
 
 /// Every mark of the log, oldest first, without those that a hand left.
-pub(super) fn of_log<'a>(map: &Map<'_>, log: &'a Happenings<'a>) -> Vec<Tick<'a>> {
+pub(crate) fn of_log<'a>(map: &Map<'_>, log: &'a Happenings<'a>) -> Vec<Tick<'a>> {
     let mut ticks = Vec::new();
     for happening in log.iter() {
         let mut marks = marks_of(happening.event).peekable();
@@ -271,7 +271,7 @@ fn is_drop(event: &KernelEvent) -> bool {
 
 /// Whether the link went or came as when a hand moves the drive: the port saw another device (`DevExch`), and no
 /// command was waiting in vain.
-pub(crate) fn is_by_hand(event: &KernelEvent) -> bool {
+fn is_by_hand(event: &KernelEvent) -> bool {
     let exchanged =
         event.details.iter().any(|detail| detail.starts_with("serror ") && detail.contains("DevExch"));
     is_drop(event) && exchanged && !event.says("ata-timeout")
