@@ -4,6 +4,7 @@
 use crate::rule::Rule;
 
 pub mod bay_loses_drives;
+pub mod drive_dropped;
 pub mod drive_pending_sectors;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
@@ -19,6 +20,7 @@ pub static RULES: &[&Rule] = &[
     &drive_smart_failed::RULE,
     &drive_pending_sectors::RULE,
     &drive_stuck::RULE,
+    &drive_dropped::RULE,
     &shared_mark::RULE,
     &bay_loses_drives::RULE,
     &md_degraded::RULE,
@@ -56,6 +58,7 @@ mod tests {
         (&drive_smart_failed::RULE, drive_smart_failed::tests::four),
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),
+        (&drive_dropped::RULE, drive_dropped::tests::four),
         (&shared_mark::RULE, shared_mark::tests::four),
         (&bay_loses_drives::RULE, bay_loses_drives::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),

@@ -19,7 +19,7 @@ use crate::course::{DAY_S, WEEK_S};
 use crate::happenings::Happenings;
 
 pub(crate) use ancestor::Ancestor;
-pub(crate) use marks::{Map, Tick, Who, of_log as ticks};
+pub(crate) use marks::{Map, Tick, Who, moment, of_log as ticks};
 
 /// Different drives with one mark so close together are one occurrence: ten minutes is the window in which the ZFS
 /// event daemon counts errors of one cause (OpenZFS zed, 600 s).
@@ -127,7 +127,7 @@ pub(crate) fn causes(facts: &Facts, log: &Happenings<'_>) -> Vec<Shared> {
     let ticks = ticks(&map, log);
     let mut causes = Vec::new();
     for mark in Mark::ALL {
-        let of_mark: Vec<&Tick<'_>> = ticks.iter().filter(|t| t.mark == mark).collect();
+        let of_mark: Vec<&Tick<'_>> = ticks.iter().filter(|t| t.mark == mark && !t.by_hand).collect();
         let found = in_window(&map, mark, &of_mark)
             .or_else(|| in_turns(&map, mark, &of_mark))
             .or_else(|| counters::of(&map, mark));

@@ -98,6 +98,30 @@ pub static BAY_LOSES: Row = Row {
     ],
     source: "judgement: a slot that loses contact or power, bad luck with drives, or drives that were changed by hand",
 };
+/// A drive left the bus and did not come back.
+pub static DROPPED: Row = Row {
+    situation: "a drive left the bus and did not come back",
+    shares: &[part(Component::Drive, 50), shared(Component::Slot, 30), cable(20)],
+    source: "judgement: a drive that died and a slot without contact or power leave the same lines",
+};
+/// A drive left the bus after errors on its link.
+pub static DROPPED_AFTER_LINK_ERRORS: Row = Row {
+    situation: "a drive left the bus after errors on its link",
+    shares: &[shared(Component::Slot, 40), part(Component::Drive, 30), cable(30)],
+    source: "judgement: damaged data on the link before it went speaks for the path to the drive",
+};
+/// A drive left the bus, and there is other word that it fails.
+pub static DROPPED_FAILING: Row = Row {
+    situation: "a drive left the bus, and its own counters or failed reads spoke against it before",
+    shares: &[part(Component::Drive, 90), shared(Component::Slot, 10)],
+    source: "judgement after CDEF (USENIX ATC 2018): counters and kernel errors together beat either alone",
+};
+/// An NVMe drive left the bus.
+pub static DROPPED_NVME: Row = Row {
+    situation: "an NVMe drive left the bus and did not come back",
+    shares: &[part(Component::Drive, 50), shared(Component::Slot, 30), software(20)],
+    source: "judgement: drive, slot, or power saving that the drive does not stand (the kernel's own hint)",
+};
 /// Every row of this file.
 pub(super) static SLOT_ROWS: &[&Row] = &[
     &SHARED_PORT_MULTIPLIER,
@@ -111,4 +135,8 @@ pub(super) static SLOT_ROWS: &[&Row] = &[
     &BAY_FOLLOWED,
     &DRIVE_FOLLOWED,
     &BAY_LOSES,
+    &DROPPED,
+    &DROPPED_AFTER_LINK_ERRORS,
+    &DROPPED_FAILING,
+    &DROPPED_NVME,
 ];

@@ -74,7 +74,7 @@ fn incidents<'f>(view: &View<'f>, tenants: &[Tenant<'f>]) -> Vec<Incident<'f>> {
     let mut incidents = Vec::new();
     for tick in ticks(&map, &view.log) {
         let of_link = matches!(tick.mark, Mark::LinkError | Mark::Timeout);
-        let Some(drive) = map.single(&tick.who).filter(|_| of_link) else { continue };
+        let Some(drive) = map.single(&tick.who).filter(|_| of_link && !tick.by_hand) else { continue };
         let inside = drive.enclosure.value().copied().unwrap_or(0) == 0;
         let Some(bay) = drive.bay.value().copied().filter(|_| inside) else { continue };
         if view.shares(drive, tick.mark).is_some() {

@@ -62,6 +62,8 @@ pub(crate) struct Tick<'a> {
     pub(crate) who: Who,
     pub(crate) at_s: i64,
     pub(crate) times: u64,
+    /// Whether a hand that moved the drive left it.
+    pub(crate) by_hand: bool,
     pub(crate) happening: &'a Happening<'a>,
 }
 
@@ -108,6 +110,11 @@ impl<'f> Map<'f> {
 
     pub(super) fn drives(&self) -> &'f [Drive] {
         self.drives
+    }
+
+    /// The drive with this kernel name.
+    pub(crate) fn listed(&self, kernel_name: &str) -> Option<&'f Drive> {
+        self.drives.get(*self.by_disk.get(disk(kernel_name))?)
     }
 
     /// What the drive hangs on, from the root outwards.
@@ -172,7 +179,7 @@ impl<'f> Map<'f> {
         }
     }
 
-    pub(super) fn place(&self, who: &Who) -> String {
+    pub(crate) fn place(&self, who: &Who) -> String {
         match who {
             Who::Drive(at) => self.drives.get(*at).map(location).unwrap_or_default(),
             Who::Port(port) => format!("port {port}"),
@@ -190,7 +197,7 @@ impl<'f> Map<'f> {
 }
 
 /// Seconds since 1970, or since this boot where no clock was read: windows need differences only.
-pub(super) fn moment(happening: &Happening<'_>) -> Option<i64> {
+pub(crate) fn moment(happening: &Happening<'_>) -> Option<i64> {
     let since_boot = || i64::try_from(happening.event.at_us?.checked_div(1_000_000)?).ok();
     happening.at_unix_s.or_else(|| happening.now.then(since_boot).flatten())
 }
@@ -212,7 +219,7 @@ fn marks_of(event: &KernelEvent) -> impl Iterator<Item = Mark> {
     table.into_iter().filter(move |(_, names)| !boot && says_any(event, names)).map(|(mark, _)| mark)
 }
 
-/// Every mark of the log, oldest first, without those that a hand left.
+/// Every mark of the log, oldest first; those that a hand left say so.
 pub(crate) fn of_log<'a>(map: &Map<'_>, log: &'a Happenings<'a>) -> Vec<Tick<'a>> {
     let mut ticks = Vec::new();
     for happening in log.iter() {
@@ -222,14 +229,15 @@ pub(crate) fn of_log<'a>(map: &Map<'_>, log: &'a Happenings<'a>) -> Vec<Tick<'a>
         }
         let Some((who, at_s)) = map.who(happening).zip(moment(happening)) else { continue };
         let times = happening.times();
-        ticks.extend(marks.map(|mark| Tick { mark, who: who.clone(), at_s, times, happening }));
+        let tick = |mark| Tick { mark, who: who.clone(), at_s, times, by_hand: false, happening };
+        ticks.extend(marks.map(tick));
     }
     ticks.sort_by_key(|tick| tick.at_s);
     let hands = hands(&ticks);
-    ticks.retain(|tick| {
+    for tick in &mut ticks {
         let mut moved = hands.get(&tick.who).into_iter().flatten();
-        !moved.any(|hand| tick.at_s >= *hand && tick.at_s.abs_diff(*hand) <= HAND_S)
-    });
+        tick.by_hand = moved.any(|hand| tick.at_s >= *hand && tick.at_s.abs_diff(*hand) <= HAND_S);
+    }
     ticks
 }
 
