@@ -46,6 +46,8 @@ pub(crate) struct Missed {
     pub(crate) bay: Option<u32>,
     /// Kernel name in this boot, when it was seen in this boot.
     pub(crate) device: Option<String>,
+    /// The list of facts that remembers it.
+    pub(crate) fact: &'static str,
     /// Below `raw/`: who remembers it.
     pub(crate) from: String,
 }
@@ -71,6 +73,7 @@ pub(crate) fn missed_drives(facts: &Facts) -> Vec<Missed> {
         model: d.model.clone(),
         bay: d.last_bay,
         device: (boot.is_some() && d.last_seen.boot_id.as_ref() == boot).then(|| d.last_device.clone()),
+        fact: "inventory.remembered_drives",
         from: facts.inventory.place().unwrap_or_default().to_owned(),
     });
     let listed = departed(facts).map(|d| Missed {
@@ -78,6 +81,7 @@ pub(crate) fn missed_drives(facts: &Facts) -> Vec<Missed> {
         model: d.model.clone().unwrap_or_default(),
         bay: d.bay,
         device: None,
+        fact: "departed_drives",
         from: d.from.clone(),
     });
     remembered.chain(listed).collect()

@@ -115,9 +115,14 @@ pub(crate) enum When {
 }
 
 impl Shared {
+    /// Whether all that is known is one port with several drives: the lines do not say how many of them it is about.
+    pub(crate) fn one_port(&self) -> bool {
+        self.members.len() == 1
+    }
+
     /// Whether the drive is one of them.
     pub(crate) fn holds(&self, drive: &Drive) -> bool {
-        self.leader.is_none() && self.devices.contains(&drive.device)
+        self.leader.is_none() && !self.one_port() && self.devices.contains(&drive.device)
     }
 }
 
@@ -210,7 +215,12 @@ fn shared(
             count: *count,
         })
         .collect();
-    let drives: Vec<&Drive> = whos.iter().flat_map(|(who, _)| map.all_behind(who)).collect();
+    let mut drives: Vec<&Drive> = Vec::new();
+    for drive in whos.iter().flat_map(|(who, _)| map.all_behind(who)) {
+        if !drives.contains(&drive) {
+            drives.push(drive);
+        }
+    }
     let nameless = whos.iter().any(|(who, _)| map.drives_behind(who) == 0);
     let kind = Ancestor::of(map, &drives, nameless);
     // The first mark of each member proves it; a hundred more prove nothing new.

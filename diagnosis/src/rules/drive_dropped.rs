@@ -21,6 +21,8 @@ use crate::view::View;
 const NOT_USED: [&str; 4] = ["offline", "transport-offline", "dead", "deleting (no IO)"];
 /// A card that leaves its slot is noted within so long of the drive that was on it (judgement).
 const SAME_S: u64 = 10;
+/// What is given up so soon after the start never came up (libata's longest reset schedule is under three minutes).
+const START_S: u64 = 180;
 /// Trouble so long before speaks against a hand (judgement).
 const TROUBLE_S: u64 = 600;
 
@@ -160,7 +162,8 @@ impl Story<'_, '_> {
             &DROPPED_FAILING
         } else if nvme {
             &DROPPED_NVME
-        } else if self.own(Mark::LinkError).any(|t| !t.by_hand) {
+        } else if self.own(Mark::LinkError).any(|t| !t.by_hand && !t.happening.event.says("ata-link-slowed"))
+        {
             &DROPPED_AFTER_LINK_ERRORS
         } else {
             &DROPPED
@@ -231,10 +234,15 @@ impl Story<'_, '_> {
             _ => Place::at(at.clone()),
         });
         let mut proof: Vec<Evidence> =
-            drive.map(|d| evidence("inventory.remembered_drives", d.name(), &d.from)).into_iter().collect();
+            drive.map(|d| evidence(d.fact, d.name(), &d.from)).into_iter().collect();
         proof.extend(self.lines());
         proof.extend(before);
-        let title = format!("The {subject} left the bus and is not back");
+        let at_start = self.own(Mark::Gone).next().and_then(|t| t.happening.event.at_us);
+        let title = if at_start.is_some_and(|at| at < START_S * 1_000_000) {
+            format!("The {subject} did not come up when the unit started")
+        } else {
+            format!("The {subject} left the bus and is not back")
+        };
         let mut finding = RULE.finding(Verdict::Suspected, title, suspects, proof);
         if drive.is_some_and(|d| d.device.is_none()) {
             finding.counter_evidence.push(evidence(
@@ -384,6 +392,9 @@ pub(crate) mod tests {
         check(&with_log(missing(), died()), "found, suspected", "WD40EFRX-68N32N0 Z4 of bay 4 left the bus");
         check(&with_log(missing(), died()), "found, suspected", "is inferred");
         check(&with_log(unit(), died()), "found, suspected", "drive on port ata4");
+        let start = vec![event("ata-link-slowed", "ata4", 40), event("ata-link-lost", "ata4", 70)];
+        check(&with_log(missing(), start.clone()), "found, suspected", "did not come up when");
+        check(&with_log(missing(), start), "found, suspected", "leave the same lines");
         let facts = with_log(missing(), died());
         assert_eq!(told(&View::new(&facts)), ["Z4"]);
         let media = [vec![event("ata-uncorrectable", "ata4", 4_000)], died()].concat();

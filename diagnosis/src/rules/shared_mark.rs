@@ -169,6 +169,7 @@ fn verdict(shared: &Shared) -> Verdict {
     let once = shared.members.iter().all(|m| m.count <= 1) && shared.members.len() < 3;
     match shared.when {
         When::SameDay => Verdict::Watch,
+        _ if shared.one_port() => Verdict::Watch,
         When::SameWindow if once && shared.mark != Mark::Gone => Verdict::Watch,
         _ => Verdict::Suspected,
     }
@@ -201,6 +202,9 @@ fn component(kind: &Ancestor, mark: Mark) -> Component {
 fn against(shared: &Shared) -> &'static str {
     match (&shared.kind, shared.when) {
         (_, When::SameDay) => "nothing was logged of it: whoever took them out leaves the same picture",
+        _ if shared.one_port() => {
+            "the log's events name the port alone: the number behind the port's dot in its lines tells whether they are all about one drive"
+        }
         (Ancestor::PortMultiplier(_) | Ancestor::Expander(_), _) => {
             "one bad drive on a port multiplier or expander disturbs the others: look for one whose own counters stand out"
         }
@@ -322,6 +326,14 @@ pub(crate) mod tests {
         }
         check(&facts, &["found, suspected"], "says itself that it is failing");
         check(&facts, &["found, suspected"], "failed its newest self-test");
+    }
+
+    #[test]
+    fn one_port_with_several_drives_is_watched() {
+        let paths =
+            [("sda", "0000:03:00.0 ata9"), ("sdb", "0000:03:00.0 ata9"), ("sdc", "0000:00:17.0 ata1")];
+        let twice = vec![event("ata-link-reset", "ata9", 500), event("ata-link-reset", "ata9", 700)];
+        check(&with_log(attached(nas(), &paths), twice), &["found, watch"], "bay 1 and bay 2");
     }
 
     #[test]

@@ -41,6 +41,9 @@ const AT_ONCE_S: i64 = 3;
 /// For so long after a hand moved a drive its port's lines are about that (libata's longest reset schedule is under
 /// three minutes: 10, 10, 35 and 5 seconds and the waits between them).
 const HAND_S: u64 = 180;
+/// The lines of one failed command on a port and on its disk stand so close together (judgement: error handling retries
+/// within seconds).
+const SAME_LINES_S: u64 = 10;
 /// Trouble so long before a link was lost speaks against a hand (judgement).
 const TROUBLE_S: u64 = 600;
 
@@ -233,12 +236,34 @@ pub(crate) fn of_log<'a>(map: &Map<'_>, log: &'a Happenings<'a>) -> Vec<Tick<'a>
         ticks.extend(marks.map(tick));
     }
     ticks.sort_by_key(|tick| tick.at_s);
+    name_drives(map, &mut ticks);
     let hands = hands(&ticks);
     for tick in &mut ticks {
         let mut moved = hands.get(&tick.who).into_iter().flatten();
         tick.by_hand = moved.any(|hand| tick.at_s >= *hand && tick.at_s.abs_diff(*hand) <= HAND_S);
     }
     ticks
+}
+
+/// Behind a port multiplier the port's lines come with those of the one drive that they are about: then they are that
+/// drive's. What the medium did is never a whole port's.
+fn name_drives(map: &Map<'_>, ticks: &mut Vec<Tick<'_>>) {
+    let mut named: Vec<(usize, Who)> = Vec::new();
+    for (at, tick) in ticks.iter().enumerate().filter(|(_, t)| map.drives_behind(&t.who) > 1) {
+        let from = ticks.partition_point(|t| t.at_s < tick.at_s && t.at_s.abs_diff(tick.at_s) > SAME_LINES_S);
+        let near = ticks.iter().skip(from).take_while(|t| t.at_s.abs_diff(tick.at_s) <= SAME_LINES_S);
+        let behind = map.all_behind(&tick.who);
+        let mut near = near.filter(|t| map.single(&t.who).is_some_and(|d| behind.contains(&d)));
+        if let Some(first) = near.next().filter(|first| near.all(|t| t.who == first.who)) {
+            named.push((at, first.who.clone()));
+        }
+    }
+    for (at, who) in named {
+        if let Some(tick) = ticks.get_mut(at) {
+            tick.who = who;
+        }
+    }
+    ticks.retain(|t| t.mark != Mark::Media || map.drives_behind(&t.who) < 2);
 }
 
 /// When hands moved drives: the link of one port was lost or came, nothing of the drive failed before, and no other

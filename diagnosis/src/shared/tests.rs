@@ -112,6 +112,19 @@ fn a_port_with_several_drives_speaks_for_all() {
     let twice = vec![event("ata-link-reset", "ata9", 500), event("ata-link-reset", "ata9", 700)];
     check(&logged(on(&paths), twice), &["Timeout SameWindow: sda sdb, the port multiplier on ata9"]);
     check(&logged(on(&paths), vec![event("ata-link-reset", "ata9", 500)]), &[]);
+    // The lines of the disk say whose they are.
+    let of_one = |mark: &str, disk: &str| {
+        let lines = [
+            event(mark, "ata9", 500),
+            event(disk, "sda", 501),
+            event(mark, "ata9", 700),
+            event(disk, "sda", 700),
+        ];
+        logged(on(&paths), lines.to_vec())
+    };
+    check(&of_one("ata-link-reset", "timeout-error"), &[]);
+    check(&of_one("ata-uncorrectable", "medium-error"), &[]);
+    check(&logged(on(&paths), vec![event("ata-uncorrectable", "ata9", 5); 3]), &[]);
     check(
         &logged(on(&paths), vec![event("ata-link-reset", "ata1", 500), event("ata-link-reset", "ata1", 500)]),
         &[],
