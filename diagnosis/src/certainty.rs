@@ -8,6 +8,7 @@ use assay_bundle::diagnosis::{Component, Suspect, SuspectKind};
 mod board;
 mod cooling;
 mod drive;
+mod nvme;
 mod power;
 mod slot;
 mod storage;
@@ -15,6 +16,7 @@ mod storage;
 pub use board::*;
 pub use cooling::*;
 pub use drive::*;
+pub use nvme::*;
 pub use power::*;
 pub use slot::*;
 pub use storage::*;
@@ -96,7 +98,7 @@ const fn software(percent: u8) -> Share {
 
 /// Every row, by family.
 pub fn table() -> impl Iterator<Item = &'static Row> {
-    let families = [BOARD_ROWS, COOLING_ROWS, DRIVE_ROWS, POWER_ROWS, SLOT_ROWS, STORAGE_ROWS];
+    let families = [BOARD_ROWS, COOLING_ROWS, DRIVE_ROWS, NVME_ROWS, POWER_ROWS, SLOT_ROWS, STORAGE_ROWS];
     families.into_iter().flatten().copied()
 }
 

@@ -10,8 +10,12 @@ pub mod drive_smart_failed;
 pub mod drive_stuck;
 pub mod drive_too_hot;
 pub mod fan_stalled;
+pub mod flash_overheating;
 pub mod md_degraded;
 pub mod memory_uncorrected;
+pub mod nvme_error_log;
+pub mod nvme_media_errors;
+pub mod nvme_timeouts;
 pub mod power_unit;
 pub mod shared_mark;
 
@@ -23,6 +27,10 @@ pub static RULES: &[&Rule] = &[
     &drive_dropped::RULE,
     &shared_mark::RULE,
     &bay_loses_drives::RULE,
+    &nvme_media_errors::RULE,
+    &nvme_error_log::RULE,
+    &nvme_timeouts::RULE,
+    &flash_overheating::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -61,6 +69,10 @@ mod tests {
         (&drive_dropped::RULE, drive_dropped::tests::four),
         (&shared_mark::RULE, shared_mark::tests::four),
         (&bay_loses_drives::RULE, bay_loses_drives::tests::four),
+        (&nvme_media_errors::RULE, nvme_media_errors::tests::four),
+        (&nvme_error_log::RULE, nvme_error_log::tests::four),
+        (&nvme_timeouts::RULE, nvme_timeouts::tests::four),
+        (&flash_overheating::RULE, flash_overheating::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

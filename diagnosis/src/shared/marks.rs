@@ -126,7 +126,7 @@ impl<'f> Map<'f> {
     }
 
     /// Whom an event is about.
-    pub(super) fn who(&self, happening: &Happening<'_>) -> Option<Who> {
+    pub(crate) fn who(&self, happening: &Happening<'_>) -> Option<Who> {
         let event = happening.event;
         let names = || [event.device.as_deref(), event.subject.as_deref()].into_iter().flatten();
         if happening.now
