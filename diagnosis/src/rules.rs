@@ -9,6 +9,7 @@ pub mod drive_pending_sectors;
 pub mod drive_smart_failed;
 pub mod drive_stuck;
 pub mod drive_too_hot;
+pub mod enclosure_degraded;
 pub mod fan_stalled;
 pub mod flash_overheating;
 pub mod md_degraded;
@@ -17,6 +18,8 @@ pub mod nvme_error_log;
 pub mod nvme_media_errors;
 pub mod nvme_timeouts;
 pub mod power_unit;
+pub mod sas_grown_defects;
+pub mod sas_uncorrected;
 pub mod shared_mark;
 
 /// Every rule. Codes are unique and sorted within their family.
@@ -31,6 +34,9 @@ pub static RULES: &[&Rule] = &[
     &nvme_error_log::RULE,
     &nvme_timeouts::RULE,
     &flash_overheating::RULE,
+    &sas_grown_defects::RULE,
+    &sas_uncorrected::RULE,
+    &enclosure_degraded::RULE,
     &md_degraded::RULE,
     &memory_uncorrected::RULE,
     &power_unit::RULE,
@@ -73,6 +79,9 @@ mod tests {
         (&nvme_error_log::RULE, nvme_error_log::tests::four),
         (&nvme_timeouts::RULE, nvme_timeouts::tests::four),
         (&flash_overheating::RULE, flash_overheating::tests::four),
+        (&sas_grown_defects::RULE, sas_grown_defects::tests::four),
+        (&sas_uncorrected::RULE, sas_uncorrected::tests::four),
+        (&enclosure_degraded::RULE, enclosure_degraded::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&memory_uncorrected::RULE, memory_uncorrected::tests::four),
         (&power_unit::RULE, power_unit::tests::four),

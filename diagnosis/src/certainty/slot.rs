@@ -122,6 +122,18 @@ pub static DROPPED_NVME: Row = Row {
     shares: &[part(Component::Drive, 50), shared(Component::Slot, 30), software(20)],
     source: "judgement: drive, slot, or power saving that the drive does not stand (the kernel's own hint)",
 };
+/// The RAID group of an enclosure is degraded.
+pub static ENCLOSURE_GROUP_DEGRADED: Row = Row {
+    situation: "an enclosure that makes RAID in hardware is said to have lost a member",
+    shares: &[part(Component::Drive, 70), shared(Component::Enclosure, 30)],
+    source: "judgement: a member fails more often than the enclosure that holds it",
+};
+/// An enclosure complains.
+pub static ENCLOSURE_REPORTS: Row = Row {
+    situation: "an enclosure complains of its fans, temperature or supply",
+    shares: &[shared(Component::Enclosure, 100)],
+    source: "SCSI SES: the enclosure's own watch over its parts",
+};
 /// Every row of this file.
 pub(super) static SLOT_ROWS: &[&Row] = &[
     &SHARED_PORT_MULTIPLIER,
@@ -139,4 +151,6 @@ pub(super) static SLOT_ROWS: &[&Row] = &[
     &DROPPED_AFTER_LINK_ERRORS,
     &DROPPED_FAILING,
     &DROPPED_NVME,
+    &ENCLOSURE_GROUP_DEGRADED,
+    &ENCLOSURE_REPORTS,
 ];

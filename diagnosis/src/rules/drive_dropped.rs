@@ -1,6 +1,5 @@
 //! DRV-013: drive left the bus.
 
-use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::block::{BlockDevice, Transport};
@@ -341,6 +340,7 @@ pub(crate) mod tests {
     use crate::fixture::log::{attached, dropped, event};
     use crate::fixture::{Four, hdd, nas, recorded, with_log};
     use crate::stays::testing::{remembering, stayed};
+    use assay_bundle::Observed;
     use assay_bundle::facts::kernel_log::KernelEvent;
 
     const NOW: i64 = 1_700_000_000;

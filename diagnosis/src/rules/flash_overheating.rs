@@ -1,6 +1,5 @@
 //! NVM-004: M.2 or NVMe drive overheats.
 
-use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::drive::{Drive, Protocol};
@@ -154,6 +153,7 @@ fn cool(subject: String, minutes: Option<u64>, course: &Course) -> Judgement {
 pub(crate) mod tests {
     use super::*;
     use crate::fixture::{Four, hdd, nvme, nvme_health, recorded, with_drives};
+    use assay_bundle::Observed;
     use assay_bundle::facts::chassis::Bay;
     use assay_bundle::facts::drive::NvmeHealth;
 
