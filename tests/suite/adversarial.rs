@@ -330,7 +330,7 @@ fn value(reading: &Value) -> &Value {
 /// What a rule makes of the subject with these words in it.
 fn judged(facts: &Facts, code: &str, subject: &str) -> String {
     let rule = RULES.iter().find(|rule| rule.code == code).unwrap_or_else(|| panic!("no rule {code}"));
-    let all = (rule.evaluate)(facts);
+    let all = (rule.evaluate)(&assay_diagnosis::View::new(facts));
     let Some(judgement) = all.iter().find(|j| j.subject.contains(subject)) else {
         return "no judgement".to_owned();
     };

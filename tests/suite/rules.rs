@@ -21,7 +21,7 @@ use assay_bundle::facts::power::{Power, PowerStatus, PowerUnit};
 use assay_bundle::facts::stuck::StuckReader;
 use assay_bundle::observed::Observed;
 use assay_bundle::units::{Celsius, Hours, Rpm};
-use assay_diagnosis::{RULES, diagnose, text};
+use assay_diagnosis::{RULES, View, diagnose, text};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -380,7 +380,7 @@ fn every_finding_is_whole() {
             prop_assert!(f.evidence.iter().any(|e| !e.from.is_empty()), "no place: {:?}", f);
         }
         for rule in RULES {
-            let judged = (rule.evaluate)(&facts);
+            let judged = (rule.evaluate)(&View::new(&facts));
             prop_assert!(!judged.is_empty(), "{} is silent", rule.code);
             prop_assert!(judged.iter().all(|j| !j.subject.is_empty()), "{}", rule.code);
         }

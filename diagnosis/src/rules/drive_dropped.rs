@@ -13,6 +13,7 @@ use crate::health::says_failing;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule};
 use crate::shared::{Map, Mark, Tick, Who, ticks};
+use crate::stays::{tenant, tenants};
 use crate::subject::{disk, identity, last_completed_test, name, place, sorted};
 use crate::view::View;
 
@@ -169,6 +170,14 @@ impl Story<'_, '_> {
         }
     }
 
+    /// Whether another drive was in this bay when the log gave it up.
+    fn predecessor(&self, drive: &Drive) -> bool {
+        let (Some(bay), Some(serial)) = (drive.bay.value(), drive.serial.value()) else { return false };
+        let tenants = tenants(self.view.facts);
+        let last = self.own(Mark::Gone).last().and_then(|t| tenant(&tenants, *bay, t.at_s));
+        last.is_some_and(|then| then.drive.serial != *serial)
+    }
+
     /// A drive that the log gave up and that is listed: back, or switched off.
     fn of_listed(&self, drive: &Drive) -> Option<Judgement> {
         // Of an earlier boot: it is there now, and that boot is over.
@@ -178,6 +187,10 @@ impl Story<'_, '_> {
         }
         let subject = name(drive);
         if let Some(why) = self.shared() {
+            return Some(Judgement::exonerated(subject, why));
+        }
+        if self.predecessor(drive) {
+            let why = "the drive that was in its bay before left the bus; this one came after it";
             return Some(Judgement::exonerated(subject, why));
         }
         let off = switched_off(self.view.facts).find(|(block, _)| disk(&block.name) == disk(&drive.device));
@@ -437,6 +450,13 @@ pub(crate) mod tests {
             &["exonerated", "clear", "clear"],
             "put back",
         );
+        // This boot began a day before now, and the log gave the drive up 5,000 seconds later: another one then.
+        let before = vec![
+            stayed("OLD", &[(1, 1, NOW - 80_000)], false),
+            stayed("WD-WCC7K001", &[(1, NOW - 3_000, NOW)], true),
+        ];
+        let states = ["exonerated", "clear", "clear"];
+        crate::fixture::check(evaluate, &remembering(lost, before), &states, "came after it");
     }
 
     #[test]

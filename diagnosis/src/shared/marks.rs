@@ -1,6 +1,6 @@
 //! Which drive or port shows which mark when, by the kernel log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::drive::Drive;
@@ -30,7 +30,9 @@ const LINK_ERROR: [&str; 5] =
 const GONE: [&str; 5] =
     ["ata-link-lost", "ata-device-lost", "nvme-device-lost", "capacity-lost", "scsi-offlined"];
 /// The link or the drive lost power, or looks so.
-const POWER: [&str; 2] = ["ata-link-dropped", "scsi-power-on-reset"];
+const POWER: [&str; 2] = ["ata-link-dropped", POWERED_ON];
+/// A disk was switched on or reset.
+const POWERED_ON: &str = "scsi-power-on-reset";
 /// The medium could not be read.
 const MEDIA: [&str; 5] =
     ["ata-uncorrectable", "scsi-medium-error", "scsi-unrecovered-read", "medium-error", "nvme-media-error"];
@@ -218,14 +220,21 @@ fn marks_of(event: &KernelEvent) -> impl Iterator<Item = Mark> {
         (Mark::Media, &MEDIA),
     ];
     let at_boot = event.at_us.is_some_and(|at| at < BOOT_S * 1_000_000);
-    let boot = at_boot && says_any(event, &["ata-link-reset", "scsi-power-on-reset", "ata-link-dropped"]);
+    let boot = at_boot && says_any(event, &["ata-link-reset", POWERED_ON, "ata-link-dropped"]);
     table.into_iter().filter(move |(_, names)| !boot && says_any(event, names)).map(|(mark, _)| mark)
 }
 
 /// Every mark of the log, oldest first; those that a hand left say so.
 pub(crate) fn of_log<'a>(map: &Map<'_>, log: &'a Happenings<'a>) -> Vec<Tick<'a>> {
     let mut ticks = Vec::new();
+    let mut powered = BTreeSet::new();
     for happening in log.iter() {
+        // A SCSI disk says so once when it is attached, which a shelf that is switched on later does as well.
+        if happening.event.signature == POWERED_ON
+            && map.who(happening).is_none_or(|who| powered.insert((happening.now, who)))
+        {
+            continue;
+        }
         let mut marks = marks_of(happening.event).peekable();
         if marks.peek().is_none() {
             continue;

@@ -213,6 +213,16 @@ fn the_boot_is_no_cause() {
 }
 
 #[test]
+fn a_shelf_that_is_switched_on_is_no_cause() {
+    let on_at = |at| vec![event("scsi-power-on-reset", "sda", at), event("scsi-power-on-reset", "sdb", at)];
+    check(&logged(on(&SPREAD), on_at(900)), &[]);
+    check(
+        &logged(on(&SPREAD), [on_at(900), on_at(8_000)].concat()),
+        &["Power SameMoment: sda sdb, the controller 0000:00:17.0"],
+    );
+}
+
+#[test]
 fn earlier_boots_name_ports_only() {
     let at = "2023-11-01 00:00:50";
     let events =
