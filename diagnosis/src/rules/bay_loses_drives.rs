@@ -44,9 +44,10 @@ struct Incident<'f> {
 fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     let facts = view.facts;
     match &facts.inventory {
-        Observed::Absent => return vec![Judgement::not_applicable("bays")],
+        // A memory that could not be read is DRV-003's word already.
+        Observed::Absent | Observed::Unreadable { .. } => return vec![Judgement::not_applicable("bays")],
         Observed::Seen { .. } => {}
-        other => {
+        other @ Observed::NotCollected => {
             let why =
                 format!("which drive was in which bay is not known: {}", other.why_not().unwrap_or_default());
             return vec![Judgement::cannot_tell("bays", why, false)];
@@ -343,7 +344,7 @@ pub(crate) mod tests {
         let facts = with_log(facts, vec![event("ata-interface-crc", "ata3", 400)]);
         check(&facts, &["clear"], "");
         let unread = Facts { inventory: Observed::unreadable("denied"), ..both() };
-        check(&unread, &["cannot tell"], "denied");
+        check(&unread, &["not applicable"], "");
     }
 
     #[test]

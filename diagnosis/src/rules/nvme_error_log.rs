@@ -71,10 +71,10 @@ fn judge(facts: &Facts, drive: &Drive) -> Judgement {
             None => Judgement::clear(subject),
         },
         (None, Observed::Seen { .. }) => Judgement::clear(subject),
-        // Of a drive whose health log is missing NVM-001 and DRV-001 say so; a log of errors alone is not needed.
-        (None, log) => match &drive.nvme {
+        // In the words of NVM-001, so that a report says it once.
+        (None, _) => match &drive.nvme {
             Observed::Absent => Judgement::not_applicable(subject),
-            _ => Judgement::cannot_tell(subject, why_missing(drive, "its error log", log), false),
+            other => Judgement::cannot_tell(subject, why_missing(drive, "its health log", other), false),
         },
     }
 }

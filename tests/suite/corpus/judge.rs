@@ -118,14 +118,15 @@ const TEXT: &[(&str, &str, usize)] = &[
     ("link", "none", 78),
     ("link", "suspected", 2),
     ("ok", "none", 100),
-    ("suspected", "none", 63),
-    ("suspected", "suspected", 17),
+    ("suspected", "none", 62),
+    ("suspected", "suspected", 18),
     ("watch", "none", 80),
     ("worn", "watch", 5),
 ];
 
-/// These have no reference verdict.
-const JSON: &[(&str, &str, usize)] = &[("-", "confirmed", 1), ("-", "none", 144), ("-", "suspected", 1)];
+/// These have no reference verdict. Two that are suspected call themselves well: an NVMe drive with media errors, and a
+/// SAS drive with 260 grown defects and 536 uncorrected errors.
+const JSON: &[(&str, &str, usize)] = &[("-", "confirmed", 1), ("-", "none", 142), ("-", "suspected", 3)];
 
 #[test]
 fn other_outputs_are_recognised() {
