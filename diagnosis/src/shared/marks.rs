@@ -39,7 +39,7 @@ const MEDIA: [&str; 5] =
 /// Resets and power-ons in the first seconds of a boot are the boot (libata gives a slow drive 10 s and three tries).
 const BOOT_S: u64 = 60;
 /// Ports that lose their links within so many seconds lost them at once; two hands do not (judgement).
-const AT_ONCE_S: i64 = 3;
+const AT_ONCE_S: u64 = 3;
 /// For so long after a hand moved a drive its port's lines are about that (libata's longest reset schedule is under
 /// three minutes: 10, 10, 35 and 5 seconds and the waits between them).
 const HAND_S: u64 = 180;
@@ -278,28 +278,22 @@ fn name_drives(map: &Map<'_>, ticks: &mut Vec<Tick<'_>>) {
 /// When hands moved drives: the link of one port was lost or came, nothing of the drive failed before, and no other
 /// port lost its own at the same time.
 fn hands(ticks: &[Tick<'_>]) -> BTreeMap<Who, Vec<i64>> {
-    let dropped = |tick: &&Tick<'_>| is_drop(tick.happening.event);
     let mut hands: BTreeMap<Who, Vec<i64>> = BTreeMap::new();
-    for tick in ticks.iter().filter(dropped) {
-        let at_once = |other: &Tick<'_>| {
-            other.who != tick.who
-                && other.at_s.abs_diff(tick.at_s) <= AT_ONCE_S.unsigned_abs()
-                && dropped(&other)
-        };
-        let trouble = |other: &Tick<'_>| {
-            other.who == tick.who
-                && other.at_s < tick.at_s
-                && other.at_s.abs_diff(tick.at_s) <= TROUBLE_S
-                && !is_drop(other.happening.event)
-        };
+    for (at, tick) in ticks.iter().enumerate().filter(|(_, tick)| is_by_hand(tick.happening.event)) {
         let earlier = hands.get(&tick.who).and_then(|all| all.last());
-        if earlier.is_some_and(|at| tick.at_s.abs_diff(*at) <= HAND_S) {
+        if earlier.is_some_and(|hand| tick.at_s.abs_diff(*hand) <= HAND_S) {
             continue;
         }
-        let from = ticks.partition_point(|t| t.at_s < tick.at_s && t.at_s.abs_diff(tick.at_s) > TROUBLE_S);
-        let mut around =
-            ticks.iter().skip(from).take_while(|t| t.at_s <= tick.at_s.saturating_add(AT_ONCE_S));
-        if is_by_hand(tick.happening.event) && !around.any(|t| at_once(t) || trouble(t)) {
+        // Nearest first, in both directions: what speaks against a hand stands close by.
+        let (before, after) = ticks.split_at_checked(at).unwrap_or_default();
+        let within = |seconds: u64| move |other: &&Tick<'_>| other.at_s.abs_diff(tick.at_s) <= seconds;
+        let at_once = |other: &Tick<'_>| other.who != tick.who && is_drop(other.happening.event);
+        let trouble = |other: &Tick<'_>| {
+            other.who == tick.who && other.at_s < tick.at_s && !is_drop(other.happening.event)
+        };
+        let others = before.iter().rev().take_while(within(AT_ONCE_S)).any(at_once)
+            || after.iter().take_while(within(AT_ONCE_S)).any(at_once);
+        if !others && !before.iter().rev().take_while(within(TROUBLE_S)).any(trouble) {
             hands.entry(tick.who.clone()).or_default().push(tick.at_s);
         }
     }
