@@ -1,5 +1,7 @@
 //! Facts for the unit tests of this crate: a small NAS on which nothing is wrong, and ways to break it.
 
+pub(crate) mod log;
+
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::Verdict;
 use assay_bundle::facts::Facts;

@@ -28,6 +28,7 @@ mod machine_check;
 mod pools;
 mod removal;
 mod shared;
+mod stays;
 mod stops;
 mod subject;
 mod supply;

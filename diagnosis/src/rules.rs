@@ -4,11 +4,13 @@
 use crate::rule::Rule;
 
 pub mod air_flow;
+pub mod bay_loses_drives;
 pub mod board_clock;
 pub mod board_controller;
 pub mod boot_device_failing;
 pub mod clock_battery;
 pub mod drive_command_timeout;
+pub mod drive_dropped;
 pub mod drive_end_to_end;
 pub mod drive_helium;
 pub mod drive_identity_changed;
@@ -21,11 +23,13 @@ pub mod drive_smart_failed;
 pub mod drive_spin_retry;
 pub mod drive_stuck;
 pub mod drive_too_hot;
+pub mod enclosure_degraded;
 pub mod fan_bearing;
 pub mod fan_missing;
 pub mod fan_stalled;
 pub mod file_system;
 pub mod firmware_notice;
+pub mod flash_overheating;
 pub mod link_crc;
 pub mod link_slow;
 pub mod md_degraded;
@@ -37,11 +41,17 @@ pub mod memory_gone;
 pub mod memory_suspected;
 pub mod memory_uncorrected;
 pub mod network_port;
+pub mod nvme_error_log;
+pub mod nvme_media_errors;
+pub mod nvme_timeouts;
 pub mod pci_link;
 pub mod power_ageing;
 pub mod power_unit;
 pub mod power_voltages;
 pub mod processor;
+pub mod sas_grown_defects;
+pub mod sas_uncorrected;
+pub mod shared_mark;
 pub mod ssd_program_fail;
 pub mod ssd_spare_low;
 pub mod ssd_worn;
@@ -69,6 +79,16 @@ pub static RULES: &[&Rule] = &[
     &ssd_worn::RULE,
     &ssd_spare_low::RULE,
     &ssd_program_fail::RULE,
+    &drive_dropped::RULE,
+    &shared_mark::RULE,
+    &bay_loses_drives::RULE,
+    &nvme_media_errors::RULE,
+    &nvme_error_log::RULE,
+    &nvme_timeouts::RULE,
+    &flash_overheating::RULE,
+    &sas_grown_defects::RULE,
+    &sas_uncorrected::RULE,
+    &enclosure_degraded::RULE,
     &md_degraded::RULE,
     &md_mismatch::RULE,
     &md_read_errors::RULE,
@@ -142,6 +162,16 @@ mod tests {
         (&ssd_worn::RULE, ssd_worn::tests::four),
         (&ssd_spare_low::RULE, ssd_spare_low::tests::four),
         (&ssd_program_fail::RULE, ssd_program_fail::tests::four),
+        (&drive_dropped::RULE, drive_dropped::tests::four),
+        (&shared_mark::RULE, shared_mark::tests::four),
+        (&bay_loses_drives::RULE, bay_loses_drives::tests::four),
+        (&nvme_media_errors::RULE, nvme_media_errors::tests::four),
+        (&nvme_error_log::RULE, nvme_error_log::tests::four),
+        (&nvme_timeouts::RULE, nvme_timeouts::tests::four),
+        (&flash_overheating::RULE, flash_overheating::tests::four),
+        (&sas_grown_defects::RULE, sas_grown_defects::tests::four),
+        (&sas_uncorrected::RULE, sas_uncorrected::tests::four),
+        (&enclosure_degraded::RULE, enclosure_degraded::tests::four),
         (&md_degraded::RULE, md_degraded::tests::four),
         (&md_mismatch::RULE, md_mismatch::tests::four),
         (&md_read_errors::RULE, md_read_errors::tests::four),

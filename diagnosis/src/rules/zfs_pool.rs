@@ -317,6 +317,13 @@ fn once_stopped(view: &View<'_>, pool: &ZfsPool, subject: String) -> Judgement {
     let title = format!("ZFS pool {} works, and the kernel had stopped it since the start", pool.name);
     let mut finding = whole(pool, Verdict::Watch, title, &ZPOOL_NOT_RUNNING);
     finding.evidence.push(witness);
+    finding.test = test(
+        "Read the kernel log around the stop, and scrub the pool; nothing is moved.",
+        &[
+            "Drives or links reported errors before it: those.",
+            "Nothing before it and the scrub ends without errors: it was one event; watch the pool.",
+        ],
+    );
     Judgement::found(subject, finding)
 }
 
