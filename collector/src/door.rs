@@ -93,6 +93,18 @@ impl<'a> Door<'a> {
         self.answered(request, self.source.fetch(request).await)
     }
 
+    /// Asks for small files and links of one folder together, because the questions that follow will want all of them.
+    /// Those find the answers where everything that was answered is kept; nothing is told here.
+    pub(crate) async fn ahead(&self, requests: &[Request]) {
+        self.source.fetch_all(requests, &mut |_, _| {}).await;
+    }
+
+    /// The same for attribute files.
+    pub(crate) async fn attributes_ahead(&self, folder: &str, names: &[&str]) {
+        let request = |name: &&str| Request::read(format!("{folder}/{name}"), ATTRIBUTE_BYTES);
+        self.ahead(&names.iter().map(request).collect::<Vec<_>>()).await;
+    }
+
     fn answered(&self, request: &Request, answer: Result<Fetched, Failure>) -> Result<Fetched, Missing> {
         match answer {
             Ok(fetched) => {

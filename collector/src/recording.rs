@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use assay_bundle::manifest::RunSource;
 
 use crate::recorded::{self, MANNER, Status, TRUNCATED};
-use crate::source::{Answer, Counters, Failure, Fetched, Request, Source};
+use crate::source::{Answer, Answers, Counters, Failure, Fetched, Keep, Request, Source};
 
 /// Most bytes that one run keeps in memory. A NAS has little of everything; the largest known honest run is a tenth.
 pub const MAX_RECORDING_BYTES: usize = 64 * 1024 * 1024;
@@ -90,6 +90,29 @@ impl Source for Recording<'_> {
             }
             let answer = self.inner.fetch(request).await;
             self.record(request, answer)
+        })
+    }
+
+    fn fetch_all<'a>(&'a self, requests: &'a [Request], keep: Keep<'a>) -> Answers<'a> {
+        Box::pin(async move {
+            let mut new = Vec::new();
+            for (at, request) in requests.iter().enumerate() {
+                match request.check() {
+                    Err(failure) => keep(at, Err(failure)),
+                    Ok(()) => match self.recorded(request) {
+                        Some(answer) => keep(at, answer),
+                        None => new.push((at, request.clone())),
+                    },
+                }
+            }
+            let (places, wanted): (Vec<usize>, Vec<Request>) = new.into_iter().unzip();
+            self.inner
+                .fetch_all(&wanted, &mut |at, answer| {
+                    if let (Some(place), Some(request)) = (places.get(at), wanted.get(at)) {
+                        keep(*place, self.record(request, answer));
+                    }
+                })
+                .await;
         })
     }
 
