@@ -262,4 +262,31 @@ mod tests {
         assert!(ask("/c").is_err());
         assert_eq!(recording.into_raw().keys().collect::<Vec<_>>(), ["a", "b.unreadable", "c.unreadable"]);
     }
+
+    #[test]
+    fn what_is_asked_together_is_recorded_as_if_asked_alone() {
+        let files =
+            [("a/b", "text"), ("a/c.unreadable", r#"{"denied":{"what":"/a/c"}}"#), ("a/d.link", "../e")];
+        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let machine = RecordedSource::from_files(files.into());
+        let requests = [
+            Request::read("/a/b", 9),
+            Request::read("/a/none", 9),
+            Request::read("/a/../b", 9),
+            Request::read("/a/c", 9),
+            Request::link("/a/d"),
+            Request::read("/a/b", 9),
+        ];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let (alone, together) = (Recording::new(&machine), Recording::new(&machine));
+        // One of them was asked before.
+        let known = runtime.block_on(together.fetch(&requests[4]));
+        assert!(known.is_ok());
+        let mut answers = vec![None; requests.len()];
+        runtime.block_on(together.fetch_all(&requests, &mut |at, answer| answers[at] = Some(answer)));
+        for (request, answer) in requests.iter().zip(answers) {
+            assert_eq!(answer, Some(runtime.block_on(alone.fetch(request))), "{request:?}");
+        }
+        assert_eq!(together.into_raw(), alone.into_raw());
+    }
 }
