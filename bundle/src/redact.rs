@@ -303,15 +303,21 @@ impl Door {
 }
 
 impl Cleaner {
-    /// A file that is a host name as a whole.
+    /// A file that is a host name as a whole. What stands behind its first line is text like any other.
     fn host_file(&self, text: &str, tally: &mut Tally) -> String {
-        let name = text.trim();
+        let (first, rest) = text.split_at(text.find('\n').unwrap_or(text.len()));
+        let name = first.trim();
         let with = self.host(name);
-        if name.is_empty() || with == name || self.off.contains("host") {
-            return text.to_owned();
-        }
-        tally.replaced("host", name, &with);
-        text.replacen(name, &with, 1)
+        let is_one = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'));
+        let first = if name.is_empty() || !is_one || self.off.contains("host") {
+            self.text(first, Context::default(), tally).into_owned()
+        } else if with == name {
+            first.to_owned()
+        } else {
+            tally.replaced("host", name, &with);
+            first.replacen(name, &with, 1)
+        };
+        first + &self.text(rest, Context::default(), tally)
     }
 }
 

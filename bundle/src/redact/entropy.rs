@@ -82,9 +82,9 @@ fn is_random(run: &str) -> bool {
     }
     // Between separators stand words; a key in base64 has a `/` here and there, so its longest piece decides.
     let piece = run.split(['_', '-', '/', '=']).max_by_key(|piece| piece.len()).unwrap_or_default();
-    // Base64 has a separator in 32 characters; one in ten is a rare draw, and words have more.
+    // Base64 has a separator in 32 characters; words and paths have more than one in twenty.
     let separators = run.bytes().filter(|b| !b.is_ascii_alphanumeric()).count();
-    let judged = if separators * 10 <= run.len() { run } else { piece };
+    let judged = if separators * 20 <= run.len() { run } else { piece };
     if judged.len() < SHORTEST {
         return false;
     }
@@ -132,7 +132,7 @@ mod tests {
             "q7Zr0Vn2Tx9LbKc4Wm1P",
             "dGhpcyBpcyBhIHNlY3JldCBrZXkgMTIz",
             "8f3Kd0sLqPz7Xv2NbM1cR5tY",
-            "Zx81/kQp0vT+9aBdLmN3rS==",
+            "Zx81/kQp0vT9aBdLmN3rSq7Wb2+HjKpQ4sVtYxLcZdE=",
             "aB3_dE5fG7hJ9kL2mN4pQ6rS8t",
         ] {
             check(run, true);
@@ -155,6 +155,7 @@ mod tests {
             "ReallocatedSectorCountRawValue12",
             "00000000000000000000000000000000",
             "20250321T101500Z20250321T101500Z",
+            "SSD/Intel/SSDSC2/SSDSC2BF240A5/6F87B7D5A5B2",
         ] {
             check(run, false);
         }

@@ -167,7 +167,7 @@ fn without_separator(scan: &mut Scan, name: &str, field: Field, end: usize, dash
         return;
     }
     let lower = name.to_ascii_lowercase();
-    let strong = ["password", "passwd", "passphrase", "psk", "requirepass", "passwort"]
+    let strong = ["password", "passwd", "passphrase", "psk", "requirepass", "passwort", "bindpw", "rootpw"]
         .iter()
         .any(|w| lower.ends_with(w))
         || (kind == "community" && (lower.len() > "community".len() || mentions(scan, end, "snmp")));

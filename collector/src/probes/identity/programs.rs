@@ -178,16 +178,21 @@ fn model_name(text: &str) -> Option<String> {
     (plain && named && text.contains('-') && !serial::is_filler(text)).then(|| text.to_owned())
 }
 
+/// `70-0QY472150`: capitals, digits and dashes. Any other word behind an equals sign may be anything.
 fn part_number(text: &str) -> Option<String> {
-    word(text, 6, 32)
+    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-';
+    word(text, 6, 32).filter(|number| number.contains('-') && number.bytes().all(fits))
 }
 
 fn chip_version(text: &str) -> Option<String> {
     word(text, 2, 32)
 }
 
+/// `MCU version is 1.2.3`; a line that says something else has a fourth word too.
 fn fourth_word(line: &str) -> Option<String> {
-    chip_version(line.split_whitespace().nth(3)?)
+    let mut words = line.split_whitespace();
+    let says = words.nth(1)?.eq_ignore_ascii_case("version") && words.next()?.eq_ignore_ascii_case("is");
+    says.then(|| chip_version(words.next()?)).flatten()
 }
 
 fn page_size(text: &str) -> Option<Bytes> {
@@ -275,7 +280,7 @@ mod tests {
         );
         check(part_number, &["70-0QY472150"], &["", "--", "-1", "70", "no such field", "FFFFFFFF0x;"]);
         check(model_name, &["TS-X53D", "TVS-872XT"], &["", "--", "error", "-1", "getcfg: no-such file"]);
-        check(fourth_word, &[], &["", "one two three", "MCU version is failed"]);
+        check(fourth_word, &[], &["", "one two three", "MCU version is failed", "a secret word abc123"]);
         assert_eq!(fourth_word("MCU version is 1.2.3").as_deref(), Some("1.2.3"));
         for (text, size) in
             [("4096", Some(4096)), ("32768", Some(32_768)), ("0", None), ("-1", None), ("5000", None)]
