@@ -9,11 +9,26 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod ceremony;
+pub(crate) mod secret;
+pub(crate) mod sheet;
+pub(crate) mod words;
+
+use crate::clock::{self, Clock};
 use crate::output;
 use crate::trouble::{NextStep, refuse};
 
 /// Name inside the identity folder.
 const FILE: &str = "recovery.json";
+
+/// Lists what is in a copy, with stock tools and the plain key in `key.txt`.
+pub(crate) const LOOK: &str = "age -d -i key.txt COPY | zstd -d | tar tv";
+/// Unpacks a copy into the current folder, with stock tools and the plain key in `key.txt`.
+pub(crate) const UNPACK: &str = "age -d -i key.txt COPY | zstd -d | tar xp";
+/// How long a proof is believed: judgement, the same year after which people lose track of a sheet of paper.
+const PROVEN_FOR_DAYS: i64 = 365;
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
 
 /// The recovery key as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +85,20 @@ impl RecoveryKey {
     pub(crate) fn lost_unix_s(&self, recipient: &str) -> Option<i64> {
         self.lost.iter().find(|lost| lost.recipient == recipient).map(|lost| lost.lost_unix_s)
     }
+
+    /// What the owner should be told about the proof, by this clock; `None` when it is fresh enough.
+    pub(crate) fn warning(&self, clock: Clock) -> Option<String> {
+        const PROVE: &str = "type the words once: `assay recovery-key prove`";
+        let Some(proven) = self.proven_unix_s else {
+            return Some(format!("never proven: nobody has shown yet that the words exist; {PROVE}"));
+        };
+        let day = clock::rfc3339(proven);
+        if !clock.is_plausible() || !clock::plausible(proven) || proven > clock.now_unix_s {
+            return Some(format!("proven at {day}, but a clock was wrong then or is now; {PROVE}"));
+        }
+        let days = (clock.now_unix_s - proven) / DAY_S;
+        (days > PROVEN_FOR_DAYS).then(|| format!("last proven {days} days ago; {PROVE}"))
+    }
 }
 
 /// Whether a text is an age recipient of the kind that this program encrypts to (X25519).
@@ -102,6 +131,29 @@ mod tests {
         assert_eq!(RecoveryKey::load(&dir).expect("read"), Some(key.clone()));
         assert_eq!(key.lost_unix_s(&lost.recipient), Some(5));
         assert_eq!(key.lost_unix_s(&key.recipient), None);
+    }
+
+    #[test]
+    fn a_proof_grows_old() {
+        let start = clock::BUILT_UNIX_S;
+        let check = |proven: Option<i64>, now_unix_s: i64, expected: Option<&str>| {
+            let key = RecoveryKey {
+                recipient: String::new(),
+                made_unix_s: start,
+                proven_unix_s: proven,
+                lost: Vec::new(),
+            };
+            let warning = key.warning(Clock { now_unix_s });
+            let begins = warning.as_deref().and_then(|text| text.split([',', ':', ';']).next());
+            assert_eq!(begins.map(|text| text.split(" at ").next().unwrap_or(text)), expected);
+        };
+        check(None, start, Some("never proven"));
+        check(Some(start), start, None);
+        check(Some(start), start + 365 * DAY_S, None);
+        check(Some(start), start + 366 * DAY_S, Some("last proven 366 days ago"));
+        check(Some(start + 1), start, Some("proven"));
+        check(Some(start), 0, Some("proven"));
+        check(Some(0), start, Some("proven"));
     }
 
     #[test]
