@@ -107,7 +107,8 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
                 return Err(refuse("there is no recovery key to lose", "`assay recovery-key new` makes one"));
             };
             output::say(&format!(
-                "The key {} is given up when the new one stands. Copies encrypted to it alone cannot be opened any more.",
+                "The key {} is given up\n\
+                 when the new one stands. Copies encrypted to it alone cannot be opened without its words.",
                 old.recipient
             ));
             made(&make(&making, Some(old), context)?)?;
@@ -151,7 +152,8 @@ fn make(making: &Making, lost: Option<RecoveryKey>, context: &Context) -> anyhow
 
 fn made(key: &RecoveryKey) -> anyhow::Result<()> {
     output::say(&format!(
-        "The recovery key is {}. Its words are on your paper and nowhere else.\n\
+        "The recovery key is {}.\n\
+         Its words are on your paper and nowhere else.\n\
          next: `assay status` says once a year when to prove them again",
         key.recipient
     ));

@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::recovery_key::RecoveryKey;
 use crate::recovery_key::ceremony::{Caller, Ceremony, Person};
 use crate::trouble::refuse;
-use crate::{clock, config, output, terminal};
+use crate::{config, output, terminal};
 
 /// Set this device up: keys, recovery key, what is remembered, how much is redacted
 #[derive(clap::Args)]
@@ -59,6 +59,9 @@ struct Part {
     state: State,
     /// In words, for a person.
     about: String,
+    /// What the owner does about it, when there is something to do.
+    #[serde(skip)]
+    next: Option<&'static str>,
 }
 
 /// Goes through the parts.
@@ -91,8 +94,9 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
 
 fn opening(context: &Context) -> String {
     format!(
-        "What this does: makes this device's own key in {}, makes your recovery key when you are ready to write its\n\
-         words down, and writes what you choose into {}.\n\
+        "What this does: makes this device's own key (in {}),\n\
+         makes your recovery key when you are ready to write its words down,\n\
+         and writes what you choose into {}.\n\
          What it does not: nothing is sent, no portal is asked, and nothing is installed or started.\n",
         context.paths.identity_dir.display(),
         context.config_file().display()
@@ -103,24 +107,34 @@ fn device_key(context: &Context) -> anyhow::Result<Part> {
     let identity = context.identity();
     let state = if identity.public()?.is_some() { State::Already } else { State::Done };
     let about = format!("{}; signs this device's bundles", identity.key_or_new()?.public().fingerprint());
-    Ok(Part { name: "device key", state, about })
+    Ok(Part { name: "device key", state, about, next: None })
 }
 
 fn recovery_key(args: &Args, context: &Context) -> anyhow::Result<Part> {
     let name = "recovery key";
-    let there = |key: RecoveryKey, state| {
-        let about = match (key.warning(context.clock), key.proven_unix_s) {
-            (Some(warning), _) => format!("{}; {warning}", key.recipient),
-            (None, proven) => {
-                format!("{}, proven {}", key.recipient, clock::rfc3339(proven.unwrap_or(key.made_unix_s)))
-            }
-        };
-        Part { name, state, about }
+    let there = |key: RecoveryKey, state| match key.warning(context.clock) {
+        Some(warning) => Part {
+            name,
+            state: State::Open,
+            about: format!("{}; {warning}", key.recipient),
+            next: Some("`assay recovery-key prove`, with the words or the sheet at hand"),
+        },
+        None => Part {
+            name,
+            state,
+            about: key.recipient,
+            next: has("backup").then_some("`assay backup create` makes a recovery copy"),
+        },
     };
     if let Some(key) = RecoveryKey::load(&context.paths.identity_dir)? {
         return Ok(there(key, State::Already));
     }
-    let open = |why: &str| Part { name, state: State::Open, about: why.to_owned() };
+    let open = |why: &str| Part {
+        name,
+        state: State::Open,
+        about: why.to_owned(),
+        next: Some("`assay recovery-key new` makes the key that recovery copies need"),
+    };
     let ceremony = || -> anyhow::Result<Ceremony<'_>> {
         let belongs = belongs(context)?;
         terminal::secret::guard_memory();
@@ -150,7 +164,7 @@ fn recorder(args: &Args, context: &Context, settings: &Settings) -> anyhow::Resu
     let on = settings.config.collect_recorder;
     let Some(folder) = &context.paths.memory_dir else {
         let about = "no data volume is mounted, so nothing can be remembered".to_owned();
-        return Ok(Part { name, state: State::Open, about });
+        return Ok(Part { name, state: State::Open, about, next: None });
     };
     let mut wanted = on;
     if !args.yes {
@@ -166,7 +180,7 @@ fn recorder(args: &Args, context: &Context, settings: &Settings) -> anyhow::Resu
         true => format!("on, below {}", folder.display()),
         false => "off: every run starts from nothing (collect.recorder)".to_owned(),
     };
-    Ok(Part { name, state, about })
+    Ok(Part { name, state, about, next: None })
 }
 
 fn redaction(args: &Args, context: &Context, settings: &Settings) -> anyhow::Result<Part> {
@@ -188,7 +202,7 @@ fn redaction(args: &Args, context: &Context, settings: &Settings) -> anyhow::Res
     };
     let toml = format!("\"{text}\"");
     let state = put(context, settings, "collect.redaction", &toml, text, wanted != now)?;
-    Ok(Part { name: "redaction", state, about: format!("{text} (collect.redaction)") })
+    Ok(Part { name: "redaction", state, about: format!("{text} (collect.redaction)"), next: None })
 }
 
 fn enrolment(context: &Context) -> anyhow::Result<Part> {
@@ -198,12 +212,13 @@ fn enrolment(context: &Context) -> anyhow::Result<Part> {
             name,
             state: State::Already,
             about: format!("enrolled at {} as {}", enrolment.card.name, enrolment.device_id),
+            next: None,
         },
         None => Part {
             name,
             state: State::Open,
-            about: "not enrolled: nothing leaves this machine. `assay enroll` takes a code from an operator"
-                .to_owned(),
+            about: "not enrolled: nothing leaves this machine".to_owned(),
+            next: Some("`assay enroll --portal URL --code CODE`, when an operator gave you a code"),
         },
     })
 }
@@ -245,21 +260,16 @@ fn yes(question: &str, usual: bool) -> anyhow::Result<bool> {
     }
 }
 
-/// What comes next, of what this binary has.
+/// Whether this binary has a command.
+fn has(name: &str) -> bool {
+    Cli::command().get_subcommands().any(|command| command.get_name() == name)
+}
+
+/// What comes next.
 fn next(parts: &[Part]) -> Vec<&'static str> {
-    let open = |name: &str| parts.iter().any(|part| part.name == name && part.state == State::Open);
-    let has = |name: &str| Cli::command().get_subcommands().any(|command| command.get_name() == name);
-    let mut all = vec!["`assay check` says what is wrong with this machine, and sends nothing"];
-    match open("recovery key") {
-        true => all.push("`assay recovery-key new` makes the key that recovery copies need"),
-        false if has("backup") => all.push("`assay backup create` makes the first recovery copy"),
-        false => {}
-    }
-    if open("portal") {
-        all.push("`assay enroll --portal URL --code CODE`, when an operator gave you a code");
-    }
-    all.push("`assay status` shows all of this at any time");
-    all
+    let first = "`assay check` says what is wrong with this machine, and sends nothing";
+    let last = "`assay status` shows all of this at any time";
+    [first].into_iter().chain(parts.iter().filter_map(|part| part.next)).chain([last]).collect()
 }
 
 fn words(parts: &[Part]) -> String {
@@ -282,34 +292,23 @@ fn words(parts: &[Part]) -> String {
 mod tests {
     use super::*;
 
-    fn check(states: [State; 2], expected: &[&str]) {
-        let [key, portal] = states;
-        let part = |name, state| Part { name, state, about: String::new() };
-        let all = next(&[part("recovery key", key), part("portal", portal)]);
-        for word in ["recovery-key new", "enroll"] {
-            assert_eq!(
-                all.iter().any(|step| step.contains(word)),
-                expected.contains(&word),
-                "{word}: {all:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn only_what_is_open_comes_next() {
-        check([State::Open, State::Open], &["recovery-key new", "enroll"]);
-        check([State::Done, State::Open], &["enroll"]);
-        check([State::Already, State::Already], &[]);
-    }
-
     #[test]
     fn what_comes_next_exists() {
-        let part = |name| Part { name, state: State::Open, about: String::new() };
-        let commands: Vec<String> =
-            Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        for step in next(&[part("recovery key"), part("portal")]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let globals = crate::cli::Globals {
+            config: None,
+            state_dir: Some(folder.path().to_owned()),
+            verbose: 0,
+            log_format: None,
+        };
+        let context = Context::new(globals);
+        let args = Args { yes: true, sheet: None, answers: false, json: false };
+        let parts = [recovery_key(&args, &context).expect("none"), enrolment(&context).expect("none")];
+        let all = next(&parts);
+        assert_eq!(all.len(), 4, "both are open: {all:?}");
+        for step in all {
             let named = step.split("`assay ").nth(1).and_then(|rest| rest.split([' ', '`']).next());
-            assert!(named.is_some_and(|name| commands.iter().any(|command| command == name)), "{step}");
+            assert!(named.is_some_and(has), "{step}");
         }
     }
 }

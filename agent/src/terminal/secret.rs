@@ -1,7 +1,7 @@
 //! Showing and reading what nobody else may see: no buffer that outlives it, no echo, no core dump, no swap.
 //!
-//! Reads a byte at a time from standard input, terminal or pipe. Without echo the terminal hands over single keys, so
-//! that Ctrl-C arrives here and the terminal is put right again before the program ends.
+//! Reads a byte at a time from standard input, terminal or pipe. A terminal hands over single keys, so that Ctrl-C
+//! arrives here: it is put right again, and what was written is taken back, before the program ends.
 
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -21,6 +21,8 @@ const END: u8 = 0x04;
 const ERASE: [u8; 2] = [0x08, 0x7f];
 /// Key that takes the line back: Ctrl-U.
 const KILL: u8 = 0x15;
+/// Takes one letter off the screen.
+const WIPE: &[u8] = b"\x08 \x08";
 
 /// Keeps this process's memory out of core dumps, and as administrator out of the swap. What the system does not
 /// allow is left: the secret is shorter-lived than the reasons to look for it.
@@ -49,14 +51,18 @@ pub(crate) fn wipe_screen() {
     }
 }
 
-/// Asks on standard error and reads a line from standard input; without echo where that is a terminal and `hidden`.
-/// `None` at the end of the input.
+/// Asks on standard error and reads a line from standard input; what is typed is shown unless `hidden`. `None` at the
+/// end of the input.
 pub(crate) fn ask(prompt: &str, hidden: bool) -> anyhow::Result<Option<Zeroizing<String>>> {
     let _ = write!(std::io::stderr().lock(), "{prompt}");
-    let silence = if hidden { Silence::begin() } else { None };
-    let line = read_line(&mut OneByOne, silence.is_some());
-    if silence.is_some() {
-        // The person's Enter was not shown either.
+    let keys = Keys::begin();
+    let line = match (&keys, hidden) {
+        (Some(_), false) => read_line(&mut OneByOne, Some(&mut std::io::stderr())),
+        (Some(_), true) => read_line(&mut OneByOne, Some(&mut std::io::sink())),
+        (None, _) => read_line(&mut OneByOne, None),
+    };
+    // The Enter of a terminal was not shown, and a pipe shows nothing at all.
+    if !prompt.is_empty() {
         let _ = writeln!(std::io::stderr().lock());
     }
     line
@@ -71,9 +77,20 @@ impl Read for OneByOne {
     }
 }
 
-/// Reads up to the end of a line. `keys`: the input is single keys, some of which mean something.
-fn read_line(from: &mut dyn Read, keys: bool) -> anyhow::Result<Option<Zeroizing<String>>> {
+/// Reads up to the end of a line. With an `echo` the input is single keys, some of which mean something; the others are
+/// repeated on it.
+fn read_line(
+    from: &mut dyn Read,
+    mut echo: Option<&mut dyn Write>,
+) -> anyhow::Result<Option<Zeroizing<String>>> {
+    let keys = echo.is_some();
     let mut line = Zeroizing::new(Vec::with_capacity(MOST_LINE_BYTES));
+    // A terminal that went away says so at the next reading.
+    let mut repeat = |bytes: &[u8], times: usize| {
+        if let Some(echo) = &mut echo {
+            (0..times).for_each(|_| drop(echo.write_all(bytes)));
+        }
+    };
     loop {
         let mut byte = Zeroizing::new([0_u8; 1]);
         match from.read(byte.as_mut_slice()) {
@@ -89,15 +106,23 @@ fn read_line(from: &mut dyn Read, keys: bool) -> anyhow::Result<Option<Zeroizing
             INTERRUPT if keys => return Err(Stopped { name: "SIGINT", code: 130 }.into()),
             END if keys && line.is_empty() => return Ok(None),
             END if keys => {}
-            byte if keys && ERASE.contains(&byte) => drop(line.pop()),
-            KILL if keys => line.clear(),
+            byte if keys && ERASE.contains(&byte) => {
+                repeat(WIPE, usize::from(line.pop().is_some()));
+            }
+            KILL if keys => {
+                repeat(WIPE, line.len());
+                line.clear();
+            }
             _ if line.len() == MOST_LINE_BYTES => {
                 return Err(refuse(
                     "the line is too long for words of a key",
                     "give the 24 words and nothing else",
                 ));
             }
-            byte => line.push(byte),
+            byte => {
+                repeat(&[byte], 1);
+                line.push(byte);
+            }
         }
     }
     match std::str::from_utf8(&line) {
@@ -110,23 +135,23 @@ fn read_line(from: &mut dyn Read, keys: bool) -> anyhow::Result<Option<Zeroizing
     }
 }
 
-/// A terminal without echo, for as long as this lives.
-struct Silence(Termios);
+/// A terminal that hands over single keys and shows none, for as long as this lives.
+struct Keys(Termios);
 
-impl Silence {
+impl Keys {
     /// `None` where standard input is no terminal.
     fn begin() -> Option<Self> {
         let before = tcgetattr(std::io::stdin()).ok()?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
-        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(std::io::stdin(), OptionalActions::Now, &silent).ok()?;
+        let mut keys = before.clone();
+        keys.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        keys.special_codes[SpecialCodeIndex::VMIN] = 1;
+        keys.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(std::io::stdin(), OptionalActions::Now, &keys).ok()?;
         Some(Self(before))
     }
 }
 
-impl Drop for Silence {
+impl Drop for Keys {
     fn drop(&mut self) {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
     }
@@ -137,7 +162,13 @@ mod tests {
     use super::*;
 
     fn check(input: &[u8], keys: bool, expected: Result<Option<&str>, &str>) {
-        let got = read_line(&mut &input[..], keys).map(|line| line.map(|line| line.to_string()));
+        let mut shown = Vec::new();
+        let echo = keys.then_some(&mut shown as &mut dyn Write);
+        let got = read_line(&mut &input[..], echo).map(|line| line.map(|line| line.to_string()));
+        let typed = String::from_utf8_lossy(&shown).replace("o\x08 \x08", "").replace("q\x08 \x08", "");
+        if let (Ok(Some(line)), true, false) = (&got, keys, input.contains(&KILL)) {
+            assert_eq!(&typed, line, "what is shown is what is taken");
+        }
         let got = got.map_err(|error| error.to_string());
         assert_eq!(got, expected.map(|line| line.map(str::to_owned)).map_err(str::to_owned), "{input:?}");
     }
