@@ -52,7 +52,7 @@ fn edited(text: &str, section: &str, key: &str, value: &str) -> String {
     };
     let here = lines.iter().skip(at + 1).take_while(|line| !line.trim_start().starts_with('['));
     let is_key = |line: &&str| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
-    match here.clone().position(|line| is_key(line)) {
+    match here.clone().position(is_key) {
         Some(found) => {
             if let Some(old) = lines.get_mut(at + 1 + found) {
                 *old = &line;

@@ -64,14 +64,12 @@ impl Ceremony<'_> {
             })
             .and_then(|()| ask_back(&secret.words(), draw()?, person))
             .and_then(|()| self.keep(&secret, Some(self.clock.now_unix_s)));
-        match (done, page) {
-            (Ok(key), page) => {
-                page.map(Page::stays);
-                Ok(key)
-            }
-            // The page of a key that nobody keeps would mislead: it goes.
-            (Err(error), _) => Err(error),
+        // The page of a key that nobody keeps would mislead: unless it is told to stay, it goes.
+        let key = done?;
+        if let Some(page) = page {
+            page.stays();
         }
+        Ok(key)
     }
 
     /// Makes a key of which only the sheet exists, for a machine that nobody sits at; never proven.
