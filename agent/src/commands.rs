@@ -10,9 +10,11 @@ mod enroll;
 mod explain;
 mod judge;
 mod reader;
+mod recovery_key;
 mod redact;
 mod remember;
 mod replay;
+mod setup;
 mod show;
 mod status;
 mod unmask;
@@ -52,6 +54,8 @@ commands! {
     Replay: replay,
     Judge: judge,
     Explain: explain,
+    Setup: setup,
+    RecoveryKey: recovery_key,
     Enroll: enroll,
     Upload: upload,
     Redact: redact,

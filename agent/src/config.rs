@@ -11,6 +11,7 @@ use assay_bundle::redact::Level;
 use jiff::civil::Date;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) mod edit;
 mod settings;
 
 pub(crate) use settings::SETTINGS;
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) collect_recorder: bool,
     /// How much is replaced in what may leave.
     pub(crate) collect_redaction: Level,
+    /// Who can open recovery copies besides the owner's recovery key (`age1…`).
+    pub(crate) backup_recipients: Vec<String>,
     /// Spool's folder, where not the layout's.
     pub(crate) spool_dir: Option<PathBuf>,
     /// Most bytes in the spool.
@@ -185,8 +188,14 @@ pub(crate) fn load(
     Ok(Settings { config, effective })
 }
 
-/// A proxy address without its user and password.
+/// How a plain age key begins: somebody may take it for its public half.
+const SECRET_KEY: &str = "AGE-SECRET-KEY-";
+
+/// A proxy address without its user and password; nothing of a text with a secret key in it.
 fn masked(text: &str) -> String {
+    if text.to_ascii_uppercase().contains(SECRET_KEY) {
+        return format!("{SECRET_KEY}***");
+    }
     match text.split_once("://") {
         Some((scheme, rest)) => match rest.rsplit_once('@') {
             Some((_, host)) => format!("{scheme}://***@{host}"),
@@ -306,6 +315,32 @@ mod tests {
     fn secrets_are_not_shown() {
         let file = "[portal]\nproxy = 'http://me:secret@proxy:3128'";
         check(file, &[], &[], "portal.proxy", "http://***@proxy:3128 (/assay.toml:2)");
+        check(
+            "[backup]\nrecipients = ['age-secret-key-1qqqqqqqqqq']",
+            &[],
+            &[],
+            "backup.recipients",
+            "/assay.toml:2: backup.recipients cannot be \"AGE-SECRET-KEY-***\": this is a secret key; name its public \
+             half (age1…), and make another key if others could read this one; change the value and call again",
+        );
+    }
+
+    #[test]
+    fn recipients_are_checked_when_they_are_named() {
+        const ONE: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa";
+        let name = "backup.recipients";
+        let file = format!("[backup]\nrecipients = ['{ONE}', '{ONE}']");
+        check(&file, &[], &[], name, &format!("{ONE}:{ONE} (/assay.toml:2)"));
+        check("", &[], &[], name, " (built in)");
+        let environment = [("ASSAY_BACKUP_RECIPIENTS", "age1nothing")];
+        check(
+            "",
+            &environment,
+            &[],
+            name,
+            "environment ASSAY_BACKUP_RECIPIENTS: backup.recipients cannot be \"age1nothing\": \"age1nothing\" is no age \
+             recipient (age1…); change the value and call again",
+        );
     }
 
     #[test]

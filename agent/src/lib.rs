@@ -21,6 +21,7 @@ mod paths;
 mod pipeline;
 mod portal;
 mod record;
+mod recovery_key;
 mod report;
 mod reseal;
 mod runtime;

@@ -5,6 +5,8 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
+pub(crate) mod secret;
+
 /// Columns when nobody says: the classic terminal.
 const COLUMNS: usize = 80;
 /// Longer lines are hard to read, whatever the window's width.

@@ -3,6 +3,7 @@
 
 mod memory;
 mod portal;
+mod recovery_key;
 mod report;
 mod run;
 

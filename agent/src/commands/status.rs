@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::identity::Enrolment;
 use crate::memory;
 use crate::output;
+use crate::recovery_key::RecoveryKey;
 
 /// Say who this device is, where it is enrolled and what waits in the spool
 #[derive(clap::Args)]
@@ -46,6 +47,7 @@ struct Status {
     last_error: Option<String>,
     bundles: Vec<Bundle>,
     recorder: Recorder,
+    recovery_key: Option<Recovery>,
     clock: ClockStatus,
 }
 
@@ -66,6 +68,14 @@ struct Recorder {
     dir: Option<PathBuf>,
     /// Flight recorder and inventory together; none when nothing is remembered yet.
     size_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Recovery {
+    #[serde(flatten)]
+    key: RecoveryKey,
+    /// What the owner should do; none when the words were shown to exist not long ago.
+    warning: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +129,8 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         last_error: entries.iter().rev().find_map(|entry| entry.meta.last_error.clone()),
         bundles: entries.iter().map(bundle).collect(),
         recorder: recorder(context, &settings),
+        recovery_key: RecoveryKey::load(identity.dir())?
+            .map(|key| Recovery { warning: key.warning(context.clock), key }),
         clock: ClockStatus { device_time: context.clock.words(), plausible: context.clock.is_plausible() },
     })
 }
@@ -140,6 +152,25 @@ fn recorder_words(recorder: &Recorder) -> String {
         (Some(dir), true) => format!("{} ({begun})", dir.display()),
         (Some(dir), false) => format!("switched off by collect.recorder; {} ({begun})", dir.display()),
     }
+}
+
+/// The recovery key in lines: its public half, its proof or what is wrong with it, and the keys given up.
+pub(super) fn recovery_words(key: &RecoveryKey, warning: Option<&str>) -> String {
+    let mut text = format!("{}\n", key.recipient);
+    let _ = match (warning, key.proven_unix_s) {
+        (Some(warning), _) => writeln!(text, "warning: {warning}"),
+        (None, Some(proven)) => writeln!(text, "last proven {}", clock::rfc3339(proven)),
+        (None, None) => Ok(()),
+    };
+    for lost in &key.lost {
+        let _ = writeln!(
+            text,
+            "lost {}: {}; copies encrypted to it alone cannot be opened",
+            clock::rfc3339(lost.lost_unix_s),
+            lost.recipient
+        );
+    }
+    text
 }
 
 fn state_word(entry: &Entry) -> &'static str {
@@ -206,6 +237,16 @@ fn words(status: &Status) -> String {
         line("last error", error);
     }
     line("recorder", &recorder_words(&status.recorder));
+    match &status.recovery_key {
+        None => {
+            line("recovery", "no key yet; `assay recovery-key new` makes the one that opens recovery copies")
+        }
+        Some(recovery) => {
+            for text in recovery_words(&recovery.key, recovery.warning.as_deref()).lines() {
+                line(if text.starts_with("age1") { "recovery" } else { "" }, text);
+            }
+        }
+    }
     let doubt = if status.clock.plausible { "" } else { " (cannot be right: set it with `date -u -s`)" };
     line("clock", &format!("{}{doubt}", status.clock.device_time));
     line("identity", &status.identity_dir.display().to_string());

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use super::{Config, LogFormat};
+use crate::recovery_key::is_recipient;
+
+/// Most recipients of a recovery copy besides its owner: judgement; each is a person who can open everything.
+const MOST_RECIPIENTS: usize = 16;
 
 /// One setting.
 pub(crate) struct Setting {
@@ -91,6 +95,33 @@ pub(crate) static SETTINGS: &[Setting] = &[
         built_in: "standard",
         about: "what bundles replace: standard, or strict, which masks serial numbers too (a return then needs them another way)",
         take: |config, text| text.parse().map(|level| config.collect_redaction = level),
+    },
+    Setting {
+        name: "backup.recipients",
+        env: "ASSAY_BACKUP_RECIPIENTS",
+        built_in: "",
+        about: "who can open recovery copies besides the owner's recovery key, a list of age recipients (age1…), at most 16",
+        take: |config, text| {
+            if text.to_ascii_uppercase().contains(super::SECRET_KEY) {
+                return Err("this is a secret key; name its public half (age1…), and make another key if others could \
+                            read this one"
+                    .to_owned());
+            }
+            let mut all: Vec<String> = Vec::new();
+            for one in text.split(':').map(str::trim).filter(|one| !one.is_empty()) {
+                if !is_recipient(one) {
+                    return Err(format!("{one:?} is no age recipient (age1…)"));
+                }
+                if !all.iter().any(|known| known == one) {
+                    all.push(one.to_owned());
+                }
+            }
+            if all.len() > MOST_RECIPIENTS {
+                return Err(format!("these are more than {MOST_RECIPIENTS}"));
+            }
+            config.backup_recipients = all;
+            Ok(())
+        },
     },
     Setting {
         name: "spool.dir",
