@@ -115,7 +115,9 @@ pub struct CopyHead {
 /// Something the owner should know about one path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyNote {
-    /// Kind: `changed-while-read`, `database-not-locked`, `unreadable`, or the reason of a thing left out.
+    /// Kind: `changed-while-read`, `database-not-locked`, or the reason of a thing left out: `no-permission`,
+    /// `read-error`, `not-a-file`, `gone-while-read`, `another-file-system`, `too-deep`, `volume-key-not-asked-for`,
+    /// `key-of-this-device`, `boot-partition-not-mounted`.
     pub kind: String,
     /// Path as [`path_text`].
     pub path: String,
