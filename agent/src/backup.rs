@@ -23,6 +23,7 @@ mod check;
 mod child;
 mod create;
 pub(crate) mod keys;
+mod pipe;
 mod place;
 mod profile;
 mod reading;

@@ -1,8 +1,9 @@
 //! The child that makes the copy. Configuration lies on disks that may hang, and this process must not.
 //!
-//! The child says on its standard error what it reads, before it reads it, one JSON object a line. When nothing is heard
-//! for the configured time it is killed, or left behind when it cannot be: the command returns and names the path. What
-//! it had begun is removed. One child works at a time; it holds a lock in RAM, so that one that hangs keeps no later one
+//! A thread of the child says on its standard error what the other one reads, a few times a second and only when that
+//! goes on, one JSON object a line: when reading hangs, the last word is the path at which it does. When nothing is heard
+//! for the configured time the child is killed, or left behind when it cannot be: the command returns and names that
+//! path. What was begun is removed. One child works at a time; it holds a lock in RAM, so that one that hangs keeps no later one
 //! waiting: that one says so at once.
 
 use std::fs::{self, OpenOptions};
@@ -10,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -138,27 +139,47 @@ fn stalled(at: &str, stall: Duration) -> anyhow::Error {
     )
 }
 
-/// The child's voice.
-struct Voice;
+/// How often the child says where it is.
+const SAID_EVERY: Duration = Duration::from_millis(200);
+
+fn say(said: &Said) -> io::Result<()> {
+    let mut line = serde_json::to_vec(said)?;
+    line.push(b'\n');
+    io::stderr().lock().write_all(&line)
+}
+
+/// What is read at the moment, for the thread that says it; empty when it was said.
+#[derive(Clone, Default)]
+struct Voice(Arc<Mutex<Vec<u8>>>);
 
 impl Voice {
-    fn say(&self, said: &Said) -> io::Result<()> {
-        let mut line = serde_json::to_vec(said)?;
-        line.push(b'\n');
-        io::stderr().lock().write_all(&line)
+    /// Starts the thread, which ends with the process or when nobody listens any more.
+    fn start() -> io::Result<Self> {
+        let voice = Self::default();
+        let own = voice.clone();
+        std::thread::Builder::new().name("voice".to_owned()).spawn(move || {
+            loop {
+                std::thread::sleep(SAID_EVERY);
+                let path = own.0.lock().map(|mut path| std::mem::take(&mut *path)).unwrap_or_default();
+                if !path.is_empty() && say(&Said::At(path_text(&path))).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(voice)
     }
 }
 
 impl Beat for Voice {
     fn at(&mut self, path: &[u8]) {
-        // The parent went away: what is done now is done for nobody, and the next write of the copy may be long.
-        if self.say(&Said::At(path_text(path))).is_err() {
-            tracing::debug!("nobody listens");
+        if let Ok(mut at) = self.0.lock() {
+            at.clear();
+            at.extend_from_slice(path);
         }
     }
 
     fn partial(&mut self, path: &Path) {
-        let _ = self.say(&Said::Partial(path.to_owned()));
+        let _ = say(&Said::Partial(path.to_owned()));
     }
 }
 
@@ -174,7 +195,7 @@ pub(crate) fn serve() -> anyhow::Result<u8> {
             Said::Failed(what, next)
         }
     };
-    Voice.say(&said)?;
+    say(&said)?;
     Ok(0)
 }
 
@@ -188,13 +209,14 @@ fn perform(sent: &Sent) -> anyhow::Result<Made> {
         );
     }
     let errand = &sent.errand;
-    let Some(target) = &errand.target else { return create::make(errand, &mut Voice) };
+    let mut voice = Voice::start()?;
+    let Some(target) = &errand.target else { return create::make(errand, &mut voice) };
     let own_folder = errand.keep.and_then(|keep| Some((target.parent()?, keep)));
     if let Some((folder, _)) = own_folder {
         output::private_folder(folder)?;
         shelf::sweep(folder);
     }
-    let mut made = create::make(errand, &mut Voice)?;
+    let mut made = create::make(errand, &mut voice)?;
     shelf::keep_receipt(target, &made.receipt)?;
     if let Some((folder, keep)) = own_folder {
         made.removed = shelf::prune(folder, keep, &errand.lost, Some(target))?;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use assay_bundle::recovery::sealing::Sealer;
@@ -19,8 +19,9 @@ use rustix::fs::{Advice, FileType, Stat, fadvise, readlinkat, statvfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::pipe::Pipe;
 use super::profile::Profile;
-use super::reading::{self, COMPANIONS, Database, Missed, Reading, Spool};
+use super::reading::{self, COMPANIONS, Database, Missed, Read, Reading, Spool};
 use super::walk::{At, Visit, resolve, walk};
 use crate::output::PartialFile;
 use crate::trouble::{NextStep, refuse};
@@ -31,8 +32,6 @@ const SPARE_BYTES: u64 = 1 << 20;
 const MOST_NOTES: usize = 5_000;
 /// Most names of files with several names that are remembered, some hundred bytes each.
 const MOST_LINKED: usize = 10_000;
-/// Buffer in front of the compressor.
-const BUFFER_BYTES: usize = 64 << 10;
 
 /// What the child is sent to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,8 +148,7 @@ pub(super) fn make(errand: &Errand, beat: &mut dyn Beat) -> anyhow::Result<Made>
     };
     let sealer = Sealer::new(out, &errand.recipients)
         .or_advise("nothing was copied", "name recipients as `age-keygen -y` prints them (age1…)")?;
-    let mut copying =
-        Copying::new(errand, profile, BufWriter::with_capacity(BUFFER_BYTES, sealer), &folder, beat);
+    let mut copying = Copying::new(errand, profile, Pipe::new(sealer)?, &folder, beat);
     let written = copying.all().and_then(|()| copying.finish());
     let (out, mut receipt, notes) = written.map_err(|error| no_room(error, &folder))?;
     if let (Out::File(file), Some(target)) = (out, &errand.target) {
@@ -228,7 +226,7 @@ struct Copying<'a> {
     errand: &'a Errand,
     profile: &'static Profile,
     beat: &'a mut dyn Beat,
-    out: Option<BufWriter<Sealer<Out>>>,
+    out: Option<Pipe<Out>>,
     folder: PathBuf,
     spool: Spool,
     list: Spool,
@@ -246,7 +244,7 @@ impl<'a> Copying<'a> {
     fn new(
         errand: &'a Errand,
         profile: &'static Profile,
-        out: BufWriter<Sealer<Out>>,
+        out: Pipe<Out>,
         folder: &Path,
         beat: &'a mut dyn Beat,
     ) -> Self {
@@ -302,8 +300,7 @@ impl<'a> Copying<'a> {
         tape::pad(out, item.size_bytes)?;
         tape::end(out)?;
         let out = self.out.take().ok_or_else(|| anyhow::anyhow!("the copy is already finished"))?;
-        let sealer = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let (out, size_bytes, sha256) = sealer.finish()?;
+        let (out, size_bytes, sha256) = out.finish()?;
         let [notes, left_out] = std::mem::take(&mut self.counts);
         let name = self.errand.target.as_deref().and_then(Path::file_name);
         let receipt = CopyReceipt {
@@ -327,7 +324,7 @@ impl<'a> Copying<'a> {
         Ok((out, receipt, std::mem::take(&mut self.notes)))
     }
 
-    fn out(&mut self) -> anyhow::Result<&mut BufWriter<Sealer<Out>>> {
+    fn out(&mut self) -> anyhow::Result<&mut Pipe<Out>> {
         self.out.as_mut().ok_or_else(|| anyhow::anyhow!("the copy is already finished"))
     }
 
@@ -369,9 +366,9 @@ impl<'a> Copying<'a> {
 
     fn file(&mut self, path: &[u8], at: At<'_>) -> anyhow::Result<()> {
         let mut spool = std::mem::replace(&mut self.spool, Spool::new(&self.folder));
-        let result = match Database::open(at) {
-            Ok(Some(database)) => return self.database(path, at, &database),
-            Ok(None) => reading::read(at, &mut spool, &mut || self.beat.at(path)),
+        let result = match reading::read(at, &mut spool, &mut || self.beat.at(path)) {
+            Ok(Read::Database(database)) => return self.database(path, at, &database),
+            Ok(Read::File(reading)) => Ok(reading),
             Err(missed) => Err(missed),
         };
         self.content(path, result, &mut spool)?;
@@ -387,8 +384,8 @@ impl<'a> Copying<'a> {
         for ending in COMPANIONS {
             let name = [at.name, ending].concat();
             let mut spool = Spool::new(&self.folder);
-            match reading::read(At { parent: at.parent, name: &name }, &mut spool, &mut || self.beat.at(path))
-            {
+            let at = At { parent: at.parent, name: &name };
+            match reading::read_plain(at, &mut spool, &mut || self.beat.at(path)) {
                 Err(Missed::Gone) => {}
                 result => companions.push(([path, ending].concat(), result, spool)),
             }

@@ -27,6 +27,8 @@ use crate::output;
 use crate::trouble::{NextStep, refuse};
 
 const BUFFER_BYTES: usize = 64 << 10;
+/// What waits beside its place is named so, with a random part.
+const WAITING: &str = ".assay-restore.";
 
 /// What the difference between the copy and the tree is, for one path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -280,7 +282,7 @@ impl Place {
         let missing = || refuse(cannot.as_str(), "call again");
         let folder = self.folder(parent, true)?.ok_or_else(missing)?;
         let folder = folder.try_clone().or_advise(cannot.as_str(), "call again")?;
-        let temporary = format!(".assay-restore.{}.part", output::random_name()?);
+        let temporary = format!("{WAITING}{}.part", output::random_name()?);
         Ok(Waiting { folder, name: name.to_vec(), temporary, cannot })
     }
 
@@ -311,6 +313,16 @@ impl Place {
         if let Ok(Some(folder)) = self.folder(path, false) {
             let _ = rustix::fs::fsync(folder);
         }
+    }
+
+    /// Removes what a restore that was killed left beside its place.
+    pub(super) fn sweep(&mut self, path: &[u8]) -> anyhow::Result<()> {
+        let names = self.names(path)?;
+        let Some(folder) = self.folder(path, false)? else { return Ok(()) };
+        for name in names.iter().filter(|n| n.starts_with(WAITING.as_bytes()) && n.ends_with(b".part")) {
+            let _ = unlinkat(folder, name.as_slice(), AtFlags::empty());
+        }
+        Ok(())
     }
 
     /// Sets only the time of what is otherwise the same.

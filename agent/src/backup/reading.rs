@@ -8,7 +8,7 @@
 //! write-ahead log; readers go on. What is not locked within [`LOCK_PATIENCE`] is read without and noted.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -139,14 +139,37 @@ pub(super) struct Reading {
     pub(super) changed: bool,
 }
 
-/// Reads a file into `spool`; `beat` is told about progress within a large one.
-pub(super) fn read(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Reading, Missed> {
-    attempts(|| once(&open_plain(at)?, Some(at), spool, beat))
+/// What was found under a name.
+pub(super) enum Read {
+    /// A file, which is in the spool.
+    File(Reading),
+    /// A database, which is locked and not read yet.
+    Database(Box<Database>),
 }
 
-fn attempts(mut once: impl FnMut() -> Result<Reading, Missed>) -> Result<Reading, Missed> {
+/// Reads a file into `spool`, unless it is a database; `beat` is told about progress within a large one.
+pub(super) fn read(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Read, Missed> {
+    let mut file = open_plain(at)?;
+    let mut first = [0; SQLITE.len()];
+    if file.read_exact(&mut first).is_ok() && &first == SQLITE {
+        return Ok(Read::Database(Box::new(Database::lock(file, at))));
+    }
+    let reading = once(&file, Some(at), spool, beat)?;
+    match reading.changed {
+        false => Ok(Read::File(reading)),
+        true => attempts(RETRIES, || once(&open_plain(at)?, Some(at), spool, beat)).map(Read::File),
+    }
+}
+
+/// Reads a file into `spool`, whatever it is.
+pub(super) fn read_plain(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Reading, Missed> {
+    attempts(1 + RETRIES, || once(&open_plain(at)?, Some(at), spool, beat))
+}
+
+/// Reads until two looks agree, at most `most` times.
+fn attempts(most: u32, mut once: impl FnMut() -> Result<Reading, Missed>) -> Result<Reading, Missed> {
     let mut reading = once()?;
-    for _ in 0..RETRIES {
+    for _ in 1..most {
         if !reading.changed {
             break;
         }
@@ -237,13 +260,8 @@ pub(super) struct Database {
 pub(super) const COMPANIONS: [&[u8]; 2] = [b"-journal", b"-wal"];
 
 impl Database {
-    /// Opens and locks what begins like a database; `None` for every other file.
-    pub(super) fn open(at: At<'_>) -> Result<Option<Self>, Missed> {
-        let mut file = open_plain(at)?;
-        let mut first = [0; 16];
-        if file.read_exact(&mut first).is_err() || &first != SQLITE {
-            return Ok(None);
-        }
+    /// Locks a database, as far as that is possible.
+    fn lock(file: File, at: At<'_>) -> Self {
         let until = Instant::now() + LOCK_PATIENCE;
         let mut locked = lock(&file, until);
         let index = [at.name, b"-shm"].concat();
@@ -251,12 +269,12 @@ impl Database {
         if let (true, Some(index)) = (locked, &log_index) {
             locked = lock(index, until);
         }
-        Ok(Some(Self { file, _log_index: log_index, locked }))
+        Self { file, _log_index: log_index, locked }
     }
 
     /// Reads the database itself. Not through another descriptor: closing one would give the lock up.
     pub(super) fn read(&self, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Reading, Missed> {
-        attempts(|| once(&self.file, None, spool, beat))
+        attempts(1 + RETRIES, || once(&self.file, None, spool, beat))
     }
 }
 
@@ -271,11 +289,19 @@ fn lock(file: &File, until: Instant) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::expect_used)]
+#[allow(clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use assay_bundle::digest::sha256_hex;
     use std::os::fd::AsFd;
+
+    fn plain(read: Result<Read, Missed>) -> Reading {
+        match read {
+            Ok(Read::File(reading)) => reading,
+            Ok(Read::Database(_)) => panic!("a database"),
+            Err(missed) => panic!("{missed:?}"),
+        }
+    }
 
     fn folder() -> (tempfile::TempDir, OwnedFd) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -291,7 +317,7 @@ mod tests {
             std::fs::write(folder.path().join("f"), &content).expect("a file");
             let mut spool = Spool::new(folder.path());
             let at = At { parent: opened.as_fd(), name: b"f" };
-            let reading = read(at, &mut spool, &mut || {}).map_err(|_| "missed").expect("read");
+            let reading = plain(read(at, &mut spool, &mut || {}));
             assert!(!reading.changed);
             assert_eq!(reading.sha256, sha256_hex(&content));
             let mut out = Vec::new();
@@ -315,7 +341,7 @@ mod tests {
             let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opened");
             file.write_all(b"x").expect("written");
         });
-        let reading = reading.map_err(|_| "missed").expect("read");
+        let reading = plain(reading);
         assert!(reading.changed);
         assert_eq!(beats, 2 * (RETRIES + 1));
         assert_eq!(
@@ -343,11 +369,12 @@ mod tests {
         std::fs::write(folder.path().join("a.db"), [&SQLITE[..], &[0; 100]].concat()).expect("a file");
         std::fs::write(folder.path().join("b.db"), b"SQLite format 2\0").expect("a file");
         let at = |name| At { parent: opened.as_fd(), name };
-        let database =
-            Database::open(at(b"a.db")).map_err(|_| "missed").expect("opened").expect("a database");
-        assert!(database.locked);
-        assert!(Database::open(at(b"b.db")).map_err(|_| "missed").expect("opened").is_none());
         let mut spool = Spool::new(folder.path());
+        plain(read(at(b"b.db"), &mut spool, &mut || {}));
+        let Ok(Read::Database(database)) = read(at(b"a.db"), &mut spool, &mut || {}) else {
+            panic!("a database")
+        };
+        assert!(database.locked);
         let reading = database.read(&mut spool, &mut || {}).map_err(|_| "missed").expect("read");
         assert_eq!((reading.changed, spool.size_bytes()), (false, 116));
     }

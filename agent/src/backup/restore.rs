@@ -338,6 +338,8 @@ impl Visit for Putting<'_> {
             let is_mine = fate != Fate::Leave;
             if matches!(fate, Fate::Put { keeps: false }) {
                 self.place.make_folder(item)?;
+            } else if is_mine {
+                self.place.sweep(&item.path)?;
             }
             self.open.push((item.clone(), is_mine && !self.place.is_linked_root(&item.path)));
             return Ok(());
