@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use assay_bundle::recovery::sealing::Sealer;
 
 /// Size of a buffer.
-const BUFFER_BYTES: usize = 128 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 /// Buffers under way.
 const BUFFERS: usize = 2;
 
