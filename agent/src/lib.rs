@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod backup;
 mod browse;
 mod bundle_file;
 mod chassis;

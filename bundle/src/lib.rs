@@ -20,6 +20,7 @@ pub mod observed;
 pub mod problem;
 pub mod receipt;
 pub mod recommendation;
+pub mod recovery;
 pub mod redact;
 pub mod seal;
 pub mod sshsig;

@@ -5,7 +5,7 @@ mod memory;
 mod portal;
 mod recovery_key;
 mod report;
-mod run;
+pub(crate) mod run;
 
 use std::fs;
 use std::io::Write;
@@ -32,6 +32,7 @@ fn every_help_says_the_exit_codes_and_what_comes_next() {
     assert!(commands.len() >= 11, "{help}");
     assert!(!help.contains("__reader"), "the reader is not for people");
     assert!(!help.contains("__remember"), "nor is the writer");
+    assert!(!help.contains("__backup"), "nor is the copier");
     for command in &commands {
         let help = device.run(&[command, "--help"]).ends(0).out;
         assert!(help.contains(EXIT_CODES), "{command}: {help}");

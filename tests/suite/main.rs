@@ -12,6 +12,7 @@
 
 mod adversarial;
 mod architecture;
+mod backup;
 mod bundle_format;
 mod cli;
 mod corpus;
