@@ -5,7 +5,8 @@
 use anyhow::{Context, bail};
 use assay_bundle::consent::Safeguard;
 use assay_bundle::session::SessionRecord;
-use assay_bundle::statement;
+use assay_bundle::statement::{self, Statement};
+use assay_bundle::support_request::SupportRequest;
 use clap::Subcommand;
 
 use super::request::{MOST_LISTED, one_device};
@@ -132,8 +133,8 @@ async fn open(store: &Store, request: &str, engineer: Option<String>) -> anyhow:
         closed_at: None,
     };
     // The rules for a name are those of a request.
-    let named = assay_bundle::support_request::SupportRequest { engineer: session.engineer.clone(), ..asked };
-    assay_bundle::statement::Statement::check(&named).map_err(anyhow::Error::msg)?;
+    let named = SupportRequest { engineer: session.engineer.clone(), ..asked };
+    Statement::check(&named).map_err(anyhow::Error::msg)?;
     if !store.open_support_session(&session).await? {
         bail!("request {} has a session that is not over: see assay-portal session list", row.id);
     }

@@ -49,12 +49,16 @@ pub async fn check(
     };
     open(&row, bundle.received_at)?;
     let Some(kept) = app.store.consent(&row.id).await? else {
-        return refuse("no consent of the owner came before it: run assay support approve on the device");
+        return refuse(
+            "no consent of the owner came before it: run assay support approve on the device, which seals a new one",
+        );
     };
     let trouble = |error| IngestError::Trouble(chain(&error));
     let (request, consent) = (row.request().map_err(trouble)?, kept.consent().map_err(trouble)?);
     if kept.received_at > bundle.received_at {
-        return refuse("the consent came after it: send the bundle again");
+        return refuse(
+            "the consent came after it: run assay support approve on the device, which seals a new one",
+        );
     }
     fits(manifest, &sha256_hex(admitted.manifest_text.as_bytes()), &request, &consent)
         .map_err(|why| IngestError::Refused(why.to_owned()))?;
