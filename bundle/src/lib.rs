@@ -8,6 +8,7 @@
 pub mod archive;
 pub mod consent;
 pub mod cost;
+pub mod deletion;
 pub mod diagnosis;
 pub mod digest;
 pub mod enrolment;
@@ -25,6 +26,7 @@ pub mod recommendation;
 pub mod redact;
 pub mod seal;
 pub mod session;
+pub mod slip;
 pub mod sshsig;
 pub mod statement;
 pub mod steps;

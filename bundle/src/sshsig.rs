@@ -103,6 +103,11 @@ pub fn verify(
     if key.verify(&bytes, &parsed.signature) { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
+/// The armoured text of a signature that was carried without its armour.
+pub fn armoured(blob: &[u8]) -> String {
+    wire::armour(LABEL, blob).to_string()
+}
+
 /// The key that a signature names. It proves nothing before [`verify`].
 pub fn named_key(armoured: &str) -> Result<PublicKey, SignatureError> {
     Parsed::read(armoured).map(|p| p.key)

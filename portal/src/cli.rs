@@ -68,6 +68,25 @@ enum Command {
     /// The latest version of Assay that devices are told of.
     #[command(subcommand)]
     UpdateNotice(NoticeCommand),
+    /// Write all that is kept of a device into a new folder.
+    Export {
+        /// The device: its name here, its key's fingerprint or its serial number.
+        device: String,
+        /// Folder to make.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Destroy all that is kept of a device and print the signed receipt. Stop the portal first.
+    Delete {
+        /// The device: its name here, its key's fingerprint or its serial number.
+        device: String,
+        /// Really.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Verdict slips of devices that reach nobody.
+    #[command(subcommand)]
+    Slip(SlipCommand),
     /// Bring the database to this version and end.
     Migrate,
     /// Show the portal's card: what a person compares at enrolment.
@@ -106,6 +125,15 @@ struct Serve {
     /// Log lines as JSON.
     #[arg(long)]
     log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum SlipCommand {
+    /// Show what a slip says, and whether an enrolled key signed it. For triage only.
+    Check {
+        /// File with the slip; `-` reads it from stdin.
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -190,6 +218,9 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::Session(command) => commands::session::run(&settings, command).await,
             Command::Device(command) => commands::device::run(&settings, command).await,
             Command::UpdateNotice(command) => commands::update_notice::run(&settings, command).await,
+            Command::Export { device, out } => commands::erasure::export(&settings, &device, &out).await,
+            Command::Delete { device, yes } => commands::erasure::delete(&settings, &device, yes).await,
+            Command::Slip(SlipCommand::Check { file }) => commands::slip::check(&settings, &file).await,
             Command::Migrate => commands::migrate::run(&settings).await,
             Command::Card => commands::card::run(&settings),
             Command::IngestWorker => Ok(()),

@@ -3,10 +3,12 @@
 pub mod card;
 pub mod device;
 pub mod enroll_code;
+pub mod erasure;
 pub mod migrate;
 pub mod request;
 pub mod serve;
 pub mod session;
+pub mod slip;
 pub mod update_notice;
 pub mod user;
 

@@ -2,10 +2,11 @@
 //!
 //! Decided from the signed manifest alone, before anything is decrypted. Refused are: a request that is not this
 //! device's, or is denied, cancelled, answered or expired; another nonce; no consent, or one to another manifest; a
-//! redaction that is weaker than asked or than consented to; recipients that the owner did not see; a recording.
+//! redaction that is weaker than asked or than consented to; a waiver that has lapsed; recipients that the owner did
+//! not see; a recording.
 
 use assay_bundle::Manifest;
-use assay_bundle::consent::Consent;
+use assay_bundle::consent::{Consent, Safeguard};
 use assay_bundle::digest::sha256_hex;
 use assay_bundle::manifest::RunSource;
 use assay_bundle::redact::Level;
@@ -59,6 +60,11 @@ pub async fn check(
         return refuse(
             "the consent came after it: run assay support approve on the device, which seals a new one",
         );
+    }
+    if let Safeguard::Waiver(waiver) = &consent.safeguard
+        && bundle.received_at >= waiver.expires_unix_s
+    {
+        return refuse("the waiver of the recovery copy has lapsed: take the copy, or accept again");
     }
     fits(manifest, &sha256_hex(admitted.manifest_text.as_bytes()), &request, &consent)
         .map_err(|why| IngestError::Refused(why.to_owned()))?;

@@ -17,6 +17,7 @@ use super::bundles::{Recipe, manifest_of, sealed};
 use super::server::{Answer, Call, Device, Server, field, now_unix_s};
 
 mod bytes;
+mod erasure;
 mod polls;
 mod sessions;
 
