@@ -59,6 +59,13 @@ impl<R: Read> Read for Sha256<R> {
     }
 }
 
+/// The source expression by which a page's content security policy allows this style sheet and no other: `sha256-` and
+/// the digest in base64.
+pub fn policy_source(sheet: &str) -> String {
+    let digest = ring::digest::digest(&SHA256, sheet.as_bytes());
+    format!("sha256-{}", data_encoding::BASE64.encode(digest.as_ref()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +84,10 @@ mod tests {
         let mut reader = Sha256::new(&b"abc"[..]);
         io::copy(&mut reader, &mut io::sink()).expect("a slice reads");
         assert_eq!(reader.finish().2, ABC);
+    }
+
+    #[test]
+    fn a_policy_names_a_sheet_in_base64() {
+        assert_eq!(policy_source(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 }

@@ -12,9 +12,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 pub mod bundles;
 pub mod codes;
+pub mod consents;
 pub mod devices;
+pub mod erasure;
 pub mod failures;
 pub mod nonces;
+pub mod notices;
+pub mod requests;
+pub mod sessions;
 pub mod uploads;
 pub mod users;
 
@@ -73,6 +78,8 @@ impl Store {
             // FULL, because a receipt that was given out must survive a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is overwritten, so that a deletion receipt tells the truth.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)

@@ -5,4 +5,5 @@ mod bundles;
 mod device_calls;
 mod ingest;
 mod pages;
+mod requests;
 mod server;

@@ -5,6 +5,7 @@
 //! word. All that a device said passes [`Markup`], so it cannot become an element.
 
 use assay_bundle::diagnosis::{Overall, Removable, Verdict};
+use assay_bundle::digest::policy_source;
 
 use super::bays::{Cell, Shelf, State};
 use super::markup::Markup;
@@ -18,7 +19,7 @@ pub fn html(view: &View) -> String {
     // What the browser may do with the page: show it, with this one style sheet.
     let policy = format!(
         "default-src 'none'; style-src '{}'; base-uri 'none'; form-action 'none'",
-        style::hash(&sheet)
+        policy_source(&sheet)
     );
     let mut page = Markup::default();
     page.own("<!doctype html>\n");

@@ -3,8 +3,6 @@
 //! System fonts, nothing to fetch. Colour repeats words. Every pair of colours that text stands in is in a list whose
 //! contrast is tested (WCAG 2.2, 1.4.3: 4.5 to 1). Refuses anything that loads: no `url`, no `@import`, no font.
 
-use assay_bundle::digest::sha256_hex;
-
 /// A colour, as red, green and blue.
 pub(super) type Rgb = u32;
 
@@ -164,31 +162,9 @@ pub(super) fn sheet() -> String {
     )
 }
 
-/// The source expression by which a content security policy allows this sheet and no other: `sha256-` and the digest in
-/// base64.
-pub(super) fn hash(sheet: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digest = sha256_hex(sheet.as_bytes());
-    let digits: Vec<usize> =
-        digest.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as usize).collect();
-    // Three hex digits are two letters; the last of the 64 digits stands alone, with two bits of zero behind it.
-    let letters = digits.chunks(3).flat_map(|three| match three {
-        [a, b, c] => vec![a << 2 | b >> 2, (b & 3) << 4 | c],
-        rest => rest.iter().map(|digit| digit << 2).collect(),
-    });
-    let letters: String =
-        letters.filter_map(|at| LETTERS.get(at)).map(|letter| char::from(*letter)).collect();
-    format!("sha256-{letters}=")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hash_is_spelled_in_base64() {
-        assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
-    }
 
     /// Every pair that text stands in: colour of the text, of what is behind it.
     const PAIRS: [(&str, &str); 23] = [

@@ -23,6 +23,9 @@ pub(crate) struct Recipe {
     pub(crate) source: RunSource,
     pub(crate) seq: u64,
     pub(crate) recipient: String,
+    pub(crate) level: Level,
+    /// Support request that it answers: id and nonce.
+    pub(crate) request: Option<(String, String)>,
     /// A lie about the facts, told by the device after it read them.
     pub(crate) lie: fn(&mut Facts),
 }
@@ -46,6 +49,8 @@ impl Recipe {
             source: RunSource::Live,
             seq: 1,
             recipient: recipient.to_owned(),
+            level: Level::Standard,
+            request: None,
             lie: |_| {},
         }
     }
@@ -65,7 +70,7 @@ pub(crate) fn forms(device: &Device, recipe: &Recipe) -> (Vec<u8>, Vec<u8>) {
         runtime.block_on(collect(&source, &Options::default()))
     });
     let collection = collected.join().expect("a collection");
-    let mut door = Door::open(&PseudonymKey([7; 32].into()), Level::Standard).expect("the door opens");
+    let mut door = Door::open(&PseudonymKey([7; 32].into()), recipe.level).expect("the door opens");
     let mut entries: Vec<_> =
         collection.raw.iter().filter_map(|(name, bytes)| door.raw(name, bytes)).collect();
     let mut facts = collection.facts.clone();
@@ -81,14 +86,18 @@ pub(crate) fn forms(device: &Device, recipe: &Recipe) -> (Vec<u8>, Vec<u8>) {
         source: recipe.source,
         device: ManifestDevice {
             model: facts.identity.model.value().cloned(),
-            serial: facts.identity.serial.value().cloned(),
+            // At the strict level the facts hold a stand-in, which names no device.
+            serial: match recipe.level {
+                Level::Standard => facts.identity.serial.value().cloned(),
+                Level::Strict => None,
+            },
             serial_digest: None,
             ..ManifestDevice::default()
         },
         agent: ManifestAgent { version: "0.1.0".to_owned(), binary_sha256: String::new() },
-        reason: Reason::Owner,
-        request_id: None,
-        nonce: None,
+        reason: if recipe.request.is_some() { Reason::SupportRequest } else { Reason::Owner },
+        request_id: recipe.request.as_ref().map(|(id, _)| id.clone()),
+        nonce: recipe.request.as_ref().map(|(_, nonce)| nonce.clone()),
         seq: recipe.seq,
         boot_id: None,
         clock: ManifestClock { plausible: true, ..ManifestClock::default() },
@@ -110,6 +119,17 @@ pub(crate) fn forms(device: &Device, recipe: &Recipe) -> (Vec<u8>, Vec<u8>) {
     (plain, sealed)
 }
 
+/// The exact bytes of a bundle's manifest.
+pub(crate) fn manifest_of(bundle: &[u8]) -> &[u8] {
+    &bundle[512..512 + size_of(bundle, 0)]
+}
+
+/// Size of the entry whose header stands here.
+fn size_of(bundle: &[u8], header: usize) -> usize {
+    let digits = std::str::from_utf8(&bundle[header + 124..header + 135]).expect("octal");
+    usize::from_str_radix(digits.trim_matches(['\0', ' ']), 8).expect("octal")
+}
+
 /// The form that is uploaded.
 pub(crate) fn sealed(device: &Device, recipe: &Recipe) -> Vec<u8> {
     forms(device, recipe).1
@@ -119,10 +139,6 @@ pub(crate) fn sealed(device: &Device, recipe: &Recipe) -> Vec<u8> {
 /// key could make, but ours does not.
 pub(crate) fn forged(mut bundle: Vec<u8>, key: &SigningKey, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let size_of = |bundle: &[u8], header: usize| {
-        let digits = std::str::from_utf8(&bundle[header + 124..header + 135]).expect("octal");
-        usize::from_str_radix(digits.trim_matches(['\0', ' ']), 8).expect("octal")
-    };
     let size = size_of(&bundle, 0);
     let manifest = String::from_utf8(bundle[512..512 + size].to_vec()).expect("UTF-8");
     assert!(manifest.contains(from), "{from} is not in {manifest}");

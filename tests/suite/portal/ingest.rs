@@ -6,6 +6,7 @@ use assay_bundle::Observed;
 use assay_bundle::enrolment::EnrolmentAnswer;
 use assay_bundle::manifest::RunSource;
 use assay_bundle::receipt::ReceiptStatus;
+use assay_bundle::redact::RULE_SET;
 
 use super::bundles::{Recipe, forged, forms, sealed};
 use super::server::{CEILING, Device, Server, wait_for_log};
@@ -93,7 +94,11 @@ async fn what_is_not_a_good_bundle_is_refused_with_a_reason() {
         ("no bundle at all", b"hello, this is a file".repeat(100), ""),
         ("foreign key", sealed(&stranger, &recipe()), "signed by key"),
         ("newer version", forge("\"format\": 1", "\"format\": 2"), "newer than this program reads"),
-        ("not redacted", forge("\"rule_set\": 1", "\"rule_set\": 0"), "no redaction rule set"),
+        (
+            "not redacted",
+            forge(&format!("\"rule_set\": {RULE_SET}"), "\"rule_set\": 0"),
+            "no redaction rule set",
+        ),
         ("another key id", forge(&own, &other), "key"),
         (
             "another recipient",

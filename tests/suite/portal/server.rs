@@ -185,6 +185,7 @@ impl Answer {
 #[derive(Default)]
 pub(crate) struct Call {
     pub(crate) method: Method,
+    /// With its query, where it has one.
     pub(crate) path: String,
     /// Headers that are covered by the signature when the profile names them.
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -243,8 +244,8 @@ impl Device {
             &httpsig::Call {
                 method: call.method.as_str(),
                 authority: &authority,
-                path: &call.path,
-                query: "?",
+                path: call.path.split('?').next().unwrap_or_default(),
+                query: &format!("?{}", call.path.split_once('?').map_or("", |(_, query)| query)),
                 content_digest: digest.as_deref(),
                 upload_offset: header("upload-offset"),
                 upload_length: header("upload-length"),
