@@ -6,6 +6,7 @@
 //! readers and writers are handed in, time is a fact. Start with [`facts`], then [`diagnosis`], then `FORMAT.md`.
 
 pub mod archive;
+pub mod consent;
 pub mod cost;
 pub mod diagnosis;
 pub mod digest;
@@ -17,13 +18,17 @@ pub mod json;
 pub mod keys;
 pub mod manifest;
 pub mod observed;
+pub mod poll;
 pub mod problem;
 pub mod receipt;
 pub mod recommendation;
 pub mod redact;
 pub mod seal;
+pub mod session;
 pub mod sshsig;
+pub mod statement;
 pub mod steps;
+pub mod support_request;
 pub mod units;
 
 pub use diagnosis::{Diagnosis, Finding, Overall, Verdict};

@@ -33,6 +33,12 @@ pub struct Receipt {
     pub overall: Option<Overall>,
     /// Last `seq` that the portal has accepted from this device.
     pub last_seq: u64,
+    /// Support request that this bundle answered, where it was accepted for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Whether that request is now ready for remote support. Nothing else says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ready: bool,
 }
 
 /// A receipt with its signature: what travels and what is kept.

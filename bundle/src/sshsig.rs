@@ -28,6 +28,14 @@ pub mod namespace {
     pub const RECEIPT: &str = "assay-receipt";
     /// A key signed by its predecessor or root.
     pub const ROTATION: &str = "assay-rotation";
+    /// The portal's answer to a poll.
+    pub const POLL: &str = "assay-poll";
+    /// The record of a remote session.
+    pub const SESSION: &str = "assay-session";
+    /// A verdict slip: for triage only.
+    pub const SLIP: &str = "assay-slip";
+    /// The portal's receipt of a deletion.
+    pub const DELETION: &str = "assay-deletion";
 }
 
 /// Why a signature was refused.

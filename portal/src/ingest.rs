@@ -143,6 +143,8 @@ async fn accept(app: &App, bundle: &Pending, device: &Device, learnt: &Learnt) -
         evidence,
         overall: Some(overall),
         last_seq: u64::try_from(last_seq).unwrap_or_default(),
+        request_id: None,
+        ready: false,
     };
     let (receipt, signature) = signed(app, &receipt)?;
     let document = reading::to_json(&learnt.reading)?;
@@ -185,6 +187,8 @@ async fn refuse(
         evidence: false,
         overall: None,
         last_seq: u64::try_from(device.last_seq).unwrap_or_default(),
+        request_id: None,
+        ready: false,
     };
     let (receipt, signature) = signed(app, &receipt)?;
     let outcome = Outcome {

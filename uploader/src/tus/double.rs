@@ -362,6 +362,8 @@ impl Inner {
             evidence: true,
             overall: None,
             last_seq: 7,
+            request_id: None,
+            ready: false,
         };
         let text = serde_json::to_string(&receipt).expect("plain data");
         let signature = sshsig::sign(&self.online, self.receipt_namespace, text.as_bytes());
