@@ -9,12 +9,16 @@ mod config;
 mod enroll;
 mod explain;
 mod judge;
+mod log;
+mod pause;
 mod reader;
 mod redact;
 mod remember;
 mod replay;
+mod resume;
 mod show;
 mod status;
+mod support;
 mod unmask;
 mod upload;
 mod verify;
@@ -56,6 +60,10 @@ commands! {
     Upload: upload,
     Redact: redact,
     Unmask: unmask,
+    Support: support,
+    Pause: pause,
+    Resume: resume,
+    Log: log,
     Status: status,
     Config: config,
     #[command(name = READER, hide = true)]

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod audit;
 mod browse;
 mod bundle_file;
 mod chassis;
@@ -18,6 +19,7 @@ mod log;
 mod memory;
 mod output;
 mod paths;
+mod pause;
 mod pipeline;
 mod portal;
 mod record;
@@ -28,6 +30,7 @@ mod seal;
 mod sequence;
 mod source;
 mod stand_ins;
+mod support;
 mod terminal;
 mod trouble;
 

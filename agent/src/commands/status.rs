@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::identity::Enrolment;
 use crate::memory;
 use crate::output;
+use crate::pause::{self, Paused};
 
 /// Say who this device is, where it is enrolled and what waits in the spool
 #[derive(clap::Args)]
@@ -31,6 +32,8 @@ struct Status {
     key_id: Option<String>,
     public_key: Option<String>,
     enrolment: Option<Enrolment>,
+    /// Everything is paused, since when and by whom.
+    paused: Option<Paused>,
     portal_fingerprint: Option<String>,
     identity_dir: PathBuf,
     config_file: PathBuf,
@@ -105,6 +108,7 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         public_key: public.map(|key| key.to_openssh()),
         portal_fingerprint: enrolment.as_ref().map(|enrolment| enrolment.card.fingerprint()),
         enrolment,
+        paused: pause::paused(identity.dir()),
         identity_dir: identity.dir().to_owned(),
         config_file: context.config_file(),
         runtime_dir: context.paths.runtime_dir.clone(),
@@ -170,6 +174,10 @@ fn words(status: &Status) -> String {
     line("key", status.key_id.as_deref().unwrap_or("none yet; the first bundle or `assay enroll` makes one"));
     if let Some(key) = &status.public_key {
         line("", key);
+    }
+    if let Some(paused) = &status.paused {
+        let since = clock::rfc3339(paused.since_unix_s);
+        line("paused", &format!("everything, since {since} by {}: `assay resume` lets it go on", paused.by));
     }
     match &status.enrolment {
         Some(enrolment) => {

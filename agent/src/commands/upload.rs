@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::reseal::{Ready, Resealer};
 use crate::terminal::Line;
 use crate::trouble::{self, refuse};
-use crate::{output, portal, runtime, source};
+use crate::{output, pause, portal, runtime, source};
 
 /// Send the bundles that wait in the spool, encrypted for the portal
 #[derive(clap::Args)]
@@ -46,6 +46,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let ca_file = args.ca_file.as_deref().map(std::path::absolute).transpose()?;
     let ca_flag = ca_file.map(|path| ("portal.ca_file", path.display().to_string(), "--ca-file"));
     let proxy_flag = args.proxy.clone().map(|proxy| ("portal.proxy", proxy, "--proxy"));
+    pause::check(context)?;
     let settings = context.settings_with(ca_flag.into_iter().chain(proxy_flag).collect())?;
     let identity = context.identity();
     let (Some(enrolment), Some(key)) = (identity.enrolment()?, identity.key()?) else {

@@ -1,0 +1,1 @@
+//! `assay support`: what an engineer asks of this NAS, and what its owner answers.

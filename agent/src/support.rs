@@ -1,0 +1,5 @@
+//! Support requests on the device: what an engineer asks, what the owner answers, and what may leave after that.
+//!
+//! [`state`] decides, and knows no file, clock or network; everything else here carries its decisions out.
+
+pub(crate) mod state;
