@@ -16,7 +16,10 @@ fn main() {
         let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
         println!("cargo::rustc-link-arg-bin=assay=-Wl,-T,{folder}/no-unwind-tables.ld");
         // A program that may be loaded anywhere has some ten thousand places to correct when it starts. Packed they
-        // are a few kilobytes instead of a quarter of a megabyte. (glibc 2.36, musl 1.2.4 and later read this form.)
-        println!("cargo::rustc-link-arg-bin=assay=-Wl,-z,pack-relative-relocs");
+        // are a few kilobytes instead of a quarter of a megabyte. (glibc 2.36 and later read this form. The linker
+        // that makes the static programs does not write it.)
+        if is("CARGO_CFG_TARGET_ENV", "gnu") {
+            println!("cargo::rustc-link-arg-bin=assay=-Wl,-z,pack-relative-relocs");
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use assay_bundle::enrolment::PortalCard;
+use assay_bundle::json;
 use assay_bundle::keys::{PublicKey, SigningKey};
 use assay_bundle::redact::PseudonymKey;
 use serde::{Deserialize, Serialize};
@@ -138,7 +139,7 @@ impl Identity {
             Err(error) => return Err(error).or_advise(cannot_read(&path), "run as administrator (root)"),
         };
         let damaged = || format!("{} is damaged", path.display());
-        serde_json::from_slice(&bytes).map(Some).or_advise(damaged(), "enrol again with a new code")
+        json::from_slice(&bytes).map(Some).or_advise(damaged(), "enrol again with a new code")
     }
 
     /// Keeps an enrolment, with the certificates that it needs, and goes on above the portal's last number.

@@ -11,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use assay_bundle::json;
 use serde::{Deserialize, Serialize};
 
 use crate::output;
@@ -134,7 +135,7 @@ fn read_position(file: &mut File) -> Option<Position> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
     file.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    json::from_slice(text.as_bytes()).ok()
 }
 
 fn write_position(file: &mut File, position: &Position) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnosis::{Diagnosis, Overall, Verdict};
+use crate::json;
 
 /// The format version that this crate writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -264,9 +265,9 @@ impl Manifest {
         struct Version {
             format: u64,
         }
-        let version: Version = serde_json::from_slice(bytes).map_err(ManifestError::Json)?;
+        let version: Version = json::from_slice(bytes).map_err(ManifestError::Json)?;
         match version.format {
-            v if v == u64::from(FORMAT_VERSION) => serde_json::from_slice(bytes).map_err(ManifestError::Json),
+            v if v == u64::from(FORMAT_VERSION) => json::from_slice(bytes).map_err(ManifestError::Json),
             v if v > u64::from(FORMAT_VERSION) => Err(ManifestError::Newer { found: v }),
             v => Err(ManifestError::Unknown { found: v }),
         }

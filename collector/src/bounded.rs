@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use assay_bundle::manifest::RunSource;
 
-use crate::source::{Answer, Counters, Failure, Request, Source};
+use crate::source::{Answer, Answers, Counters, Failure, Keep, Request, Source};
 
 /// A source with a deadline for everything.
 pub(crate) struct Bounded<'s> {
@@ -54,6 +54,27 @@ impl Source for Bounded<'_> {
             match tokio::time::timeout_at(end.into(), self.inner.fetch(request)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(late(began)),
+            }
+        })
+    }
+
+    fn fetch_all<'a>(&'a self, requests: &'a [Request], keep: Keep<'a>) -> Answers<'a> {
+        Box::pin(async move {
+            let mut open = vec![true; requests.len()];
+            // A drive has a share of its own; what touches none has what is left of the whole.
+            if requests.iter().all(|request| request.device().is_none()) && Instant::now() < self.end {
+                let mut kept = |at: usize, answer| {
+                    if let Some(open) = open.get_mut(at) {
+                        *open = false;
+                    }
+                    keep(at, answer);
+                };
+                let answered = self.inner.fetch_all(requests, &mut kept);
+                // What is still open is late, and is told so below.
+                let _ = tokio::time::timeout_at(self.end.into(), answered).await;
+            }
+            for (at, request) in requests.iter().enumerate().filter(|(at, _)| open.get(*at) == Some(&true)) {
+                keep(at, self.fetch(request).await);
             }
         })
     }

@@ -4,6 +4,8 @@
 //! Absent, everything else that failed is Unreadable with the noun and the chain, and a text that is not what it
 //! should be is Unreadable and named by its path. Contents never stand in an error text: they may be personal.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use assay_bundle::Observed;
@@ -51,6 +53,10 @@ struct Tally {
     ran_out: bool,
 }
 
+/// The future of one reading. On the heap and behind one type, because a probe asks dozens of questions in a row: the
+/// code that waits for an answer would else be in each of those places.
+pub(crate) type Reading<'s, T> = Pin<Box<dyn Future<Output = T> + Send + 's>>;
+
 /// One probe's way to the source.
 pub(crate) struct Door<'a> {
     source: &'a dyn Source,
@@ -89,8 +95,20 @@ impl<'a> Door<'a> {
     }
 
     /// Asks for one thing.
-    pub(crate) async fn ask(&self, request: &Request) -> Result<Fetched, Missing> {
-        self.answered(request, self.source.fetch(request).await)
+    pub(crate) fn ask<'s>(&'s self, request: &'s Request) -> Reading<'s, Result<Fetched, Missing>> {
+        Box::pin(async move { self.answered(request, self.source.fetch(request).await) })
+    }
+
+    /// Asks for small files and links of one folder together, because the questions that follow will want all of them.
+    /// Those find the answers where everything that was answered is kept; nothing is told here.
+    pub(crate) async fn ahead(&self, requests: &[Request]) {
+        self.source.fetch_all(requests, &mut |_, _| {}).await;
+    }
+
+    /// The same for attribute files.
+    pub(crate) async fn attributes_ahead(&self, folder: &str, names: &[&str]) {
+        let request = |name: &&str| Request::read(format!("{folder}/{name}"), ATTRIBUTE_BYTES);
+        self.ahead(&names.iter().map(request).collect::<Vec<_>>()).await;
     }
 
     fn answered(&self, request: &Request, answer: Result<Fetched, Failure>) -> Result<Fetched, Missing> {
@@ -143,28 +161,37 @@ impl<'a> Door<'a> {
     }
 
     /// The names in a folder, sorted.
-    pub(crate) async fn names(&self, path: &str) -> Result<Vec<String>, Missing> {
-        Ok(self.ask(&Request::list(path)).await?.names())
+    pub(crate) fn names<'s>(&'s self, path: &'s str) -> Reading<'s, Result<Vec<String>, Missing>> {
+        Box::pin(async move { Ok(self.ask(&Request::list(path)).await?.names()) })
     }
 
     /// The target of a link; not there is Absent.
-    pub(crate) async fn link(&self, path: &str) -> Observed<String> {
-        match self.ask(&Request::link(path)).await {
-            Ok(fetched) => Observed::seen(fetched.text().trim().to_owned(), fetched.place),
-            Err(missing) => missing.observed(),
-        }
+    pub(crate) fn link<'s>(&'s self, path: &'s str) -> Reading<'s, Observed<String>> {
+        Box::pin(async move {
+            match self.ask(&Request::link(path)).await {
+                Ok(fetched) => Observed::seen(fetched.text().trim().to_owned(), fetched.place),
+                Err(missing) => missing.observed(),
+            }
+        })
     }
 
     /// The text of a small file without the blanks and NULs around it; an empty one and one that is not there are
     /// Absent.
-    pub(crate) async fn text(&self, path: &str) -> Observed<String> {
-        match self.ask(&Request::read(path, ATTRIBUTE_BYTES)).await {
-            Ok(fetched) => {
-                let text = fetched.text().trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned();
-                if text.is_empty() { Observed::Absent } else { Observed::seen(text, fetched.place) }
+    pub(crate) fn text<'s>(&'s self, path: &'s str) -> Reading<'s, Observed<String>> {
+        Box::pin(async move {
+            match self.ask(&Request::read(path, ATTRIBUTE_BYTES)).await {
+                Ok(fetched) => {
+                    let text = fetched.text();
+                    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+                    if text.is_empty() {
+                        Observed::Absent
+                    } else {
+                        Observed::seen(text.to_owned(), fetched.place)
+                    }
+                }
+                Err(missing) => missing.observed(),
             }
-            Err(missing) => missing.observed(),
-        }
+        })
     }
 
     /// A small file that `read` makes something of; what it does not understand is Unreadable and `noun` says what

@@ -151,7 +151,7 @@ pub async fn collect(source: &dyn Source, options: &Options) -> Collection {
 }
 
 #[cfg(test)]
-#[allow(clippy::expect_used)]
+#[allow(clippy::expect_used, clippy::panic)]
 mod tests {
     //! It completes, it keeps what it got, and its raw form gives the same facts again.
 
@@ -258,6 +258,31 @@ mod tests {
         assert_eq!(step(&collection, "clock"), StepStatus::Complete);
         assert!(collection.facts.drives.is_seen());
         check_replay(&collection);
+    }
+
+    #[test]
+    fn of_questions_asked_together_those_answered_in_time_count() {
+        let files = ["proc/uptime", "proc/mdstat"].map(|path| (path.to_owned(), b"said".to_vec()));
+        let files = RecordedSource::from_files(files.into());
+        let source = Hanging { files, hangs: |request| request.place() == "proc/version" };
+        let paths = ["/proc/uptime", "/proc/none", "/proc/version", "/proc/mdstat"];
+        let requests = paths.map(|path| Request::read(path, 9));
+        let end = Instant::now() + Duration::from_millis(40);
+        let bounded = Bounded::new(&source, end, Duration::from_secs(9));
+        let mut answers = BTreeMap::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(bounded.fetch_all(&requests, &mut |at, answer| {
+            assert!(answers.insert(at, answer).is_none(), "one answer each");
+        }));
+        let [Ok(said), Err(none), Err(late), Err(after)] =
+            [&answers[&0], &answers[&1], &answers[&2], &answers[&3]]
+        else {
+            panic!("{answers:?}");
+        };
+        assert_eq!((said.text().as_str(), none), ("said", &source::Failure::NotFound));
+        for failure in [late, after] {
+            assert!(matches!(failure, source::Failure::Deadline { .. }), "{failure:?}");
+        }
     }
 
     #[test]

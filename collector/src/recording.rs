@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use assay_bundle::manifest::RunSource;
 
 use crate::recorded::{self, MANNER, Status, TRUNCATED};
-use crate::source::{Answer, Counters, Failure, Fetched, Request, Source};
+use crate::source::{Answer, Answers, Counters, Failure, Fetched, Keep, Request, Source};
 
 /// Most bytes that one run keeps in memory. A NAS has little of everything; the largest known honest run is a tenth.
 pub const MAX_RECORDING_BYTES: usize = 64 * 1024 * 1024;
@@ -90,6 +90,29 @@ impl Source for Recording<'_> {
             }
             let answer = self.inner.fetch(request).await;
             self.record(request, answer)
+        })
+    }
+
+    fn fetch_all<'a>(&'a self, requests: &'a [Request], keep: Keep<'a>) -> Answers<'a> {
+        Box::pin(async move {
+            let mut new = Vec::new();
+            for (at, request) in requests.iter().enumerate() {
+                match request.check() {
+                    Err(failure) => keep(at, Err(failure)),
+                    Ok(()) => match self.recorded(request) {
+                        Some(answer) => keep(at, answer),
+                        None => new.push((at, request.clone())),
+                    },
+                }
+            }
+            let (places, wanted): (Vec<usize>, Vec<Request>) = new.into_iter().unzip();
+            self.inner
+                .fetch_all(&wanted, &mut |at, answer| {
+                    if let (Some(place), Some(request)) = (places.get(at), wanted.get(at)) {
+                        keep(*place, self.record(request, answer));
+                    }
+                })
+                .await;
         })
     }
 
@@ -238,5 +261,32 @@ mod tests {
         assert!(matches!(ask("/b"), Err(Failure::Io { why }) if why.contains("/b: left out")));
         assert!(ask("/c").is_err());
         assert_eq!(recording.into_raw().keys().collect::<Vec<_>>(), ["a", "b.unreadable", "c.unreadable"]);
+    }
+
+    #[test]
+    fn what_is_asked_together_is_recorded_as_if_asked_alone() {
+        let files =
+            [("a/b", "text"), ("a/c.unreadable", r#"{"denied":{"what":"/a/c"}}"#), ("a/d.link", "../e")];
+        let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let machine = RecordedSource::from_files(files.into());
+        let requests = [
+            Request::read("/a/b", 9),
+            Request::read("/a/none", 9),
+            Request::read("/a/../b", 9),
+            Request::read("/a/c", 9),
+            Request::link("/a/d"),
+            Request::read("/a/b", 9),
+        ];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let (alone, together) = (Recording::new(&machine), Recording::new(&machine));
+        // One of them was asked before.
+        let known = runtime.block_on(together.fetch(&requests[4]));
+        assert!(known.is_ok());
+        let mut answers = vec![None; requests.len()];
+        runtime.block_on(together.fetch_all(&requests, &mut |at, answer| answers[at] = Some(answer)));
+        for (request, answer) in requests.iter().zip(answers) {
+            assert_eq!(answer, Some(runtime.block_on(alone.fetch(request))), "{request:?}");
+        }
+        assert_eq!(together.into_raw(), alone.into_raw());
     }
 }

@@ -61,10 +61,26 @@ pub const MAX_STDERR_BYTES: usize = 256 * 1024;
 /// The future of one answer.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Fetched, Failure>> + Send + 'a>>;
 
+/// The future of several answers.
+pub type Answers<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Takes several answers one by one: the number of the request, and what came of it.
+pub type Keep<'a> = &'a mut (dyn FnMut(usize, Result<Fetched, Failure>) + Send + 'a);
+
 /// The one door to the machine. Object safe; a probe gets `&dyn Source`.
 pub trait Source: Send + Sync {
     /// Asks for one thing. The answer always comes: a live source keeps a deadline for everything that can hang.
     fn fetch<'a>(&'a self, request: &'a Request) -> Answer<'a>;
+
+    /// Asks for several things that are wanted whatever any of them says. Each has the answer that it would have alone,
+    /// and is handed on as soon as it is there: who stops waiting loses only what was still open.
+    fn fetch_all<'a>(&'a self, requests: &'a [Request], keep: Keep<'a>) -> Answers<'a> {
+        Box::pin(async move {
+            for (at, request) in requests.iter().enumerate() {
+                keep(at, self.fetch(request).await);
+            }
+        })
+    }
 
     /// What kind of source this is; decides the namespace that the bundle is signed under.
     fn run_source(&self) -> RunSource;

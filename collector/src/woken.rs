@@ -58,17 +58,24 @@ pub(crate) async fn requests(source: &dyn Source) -> Requests {
 async fn all(source: &dyn Source) -> Requests {
     let mut requests = Requests::new();
     let names = source.fetch(&Request::list(BLOCK)).await.map(|list| list.names()).unwrap_or_default();
-    for name in names.into_iter().filter(|name| name.starts_with("sd")) {
-        if let Some(count) = count(source, &name).await {
-            requests.insert(name, count);
-        }
-    }
+    let names: Vec<String> = names.into_iter().filter(|name| name.starts_with("sd")).collect();
+    let files: Vec<Request> = names.iter().map(|name| count_of(name)).collect();
+    source
+        .fetch_all(&files, &mut |at, answer| {
+            let count = answer.ok().and_then(|answer| completed(&answer.text()));
+            requests.extend(names.get(at).cloned().zip(count));
+        })
+        .await;
     requests
 }
 
+/// The file of a disk's count.
+fn count_of(name: &str) -> Request {
+    Request::read(format!("{BLOCK}/{name}/stat"), ATTRIBUTE_BYTES)
+}
+
 async fn count(source: &dyn Source, name: &str) -> Option<u64> {
-    let request = Request::read(format!("{BLOCK}/{name}/stat"), ATTRIBUTE_BYTES);
-    completed(&source.fetch(&request).await.ok()?.text())
+    completed(&source.fetch(&count_of(name)).await.ok()?.text())
 }
 
 /// The requests in a line of `stat`.

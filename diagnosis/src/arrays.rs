@@ -85,6 +85,35 @@ pub(crate) fn spare_redundancy(array: &MdArray) -> Result<u32, String> {
     }
 }
 
+/// How many members the level can lose; `None` where it hangs on which ones, or is not known.
+fn can_lose(array: &MdArray) -> Option<u32> {
+    let slots = array.raid_disks.value().copied()?;
+    match array.level.value()?.as_str() {
+        "raid0" | "linear" => Some(0),
+        "raid1" => slots.checked_sub(1),
+        "raid4" | "raid5" => Some(1),
+        "raid6" => Some(2),
+        _ => None,
+    }
+}
+
+/// Members that the array lacks and could lack, when it lacks more than its level can lose: its data is not whole. md
+/// counts no slots for arrays without redundancy: they run with all members or not at all.
+pub(crate) fn lacks_too_many(array: &MdArray) -> Option<(u32, u32)> {
+    let lost = lost(array).filter(|_| !without_redundancy(array))?;
+    let most = can_lose(array)?;
+    (lost > most).then_some((lost, most))
+}
+
+/// Whether the kernel knows the array and does not run it. A container, and what is left over from another machine, has
+/// only spares and no level.
+pub(crate) fn does_not_run(array: &MdArray) -> bool {
+    let stopped = array.state.value().is_some_and(|s| matches!(s.as_str(), "inactive" | "broken" | "clear"));
+    let spare = |m: &MdMember| m.state == MdMemberState::Spare;
+    let all_spare = array.members.value().is_some_and(|members| members.iter().all(spare));
+    stopped && (array.level.is_seen() || !all_spare)
+}
+
 /// Names of members for a sentence.
 pub(crate) fn names(members: &[&MdMember]) -> String {
     listed(&members.iter().map(|m| m.device.clone()).collect::<Vec<_>>())

@@ -8,13 +8,17 @@ use assay_bundle::diagnosis::{Component, Suspect, SuspectKind};
 mod board;
 mod cooling;
 mod drive;
+mod nvme;
 mod power;
+mod slot;
 mod storage;
 
 pub use board::*;
 pub use cooling::*;
 pub use drive::*;
+pub use nvme::*;
 pub use power::*;
+pub use slot::*;
 pub use storage::*;
 
 /// One suspect's share of a row.
@@ -94,13 +98,29 @@ const fn software(percent: u8) -> Share {
 
 /// Every row, by family.
 pub fn table() -> impl Iterator<Item = &'static Row> {
-    let families = [BOARD_ROWS, COOLING_ROWS, DRIVE_ROWS, POWER_ROWS, STORAGE_ROWS];
+    let families = [BOARD_ROWS, COOLING_ROWS, DRIVE_ROWS, NVME_ROWS, POWER_ROWS, SLOT_ROWS, STORAGE_ROWS];
     families.into_iter().flatten().copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_row_is_in_its_list() {
+        for (source, rows) in [
+            (include_str!("certainty/board.rs"), BOARD_ROWS),
+            (include_str!("certainty/cooling.rs"), COOLING_ROWS),
+            (include_str!("certainty/drive.rs"), DRIVE_ROWS),
+            (include_str!("certainty/nvme.rs"), NVME_ROWS),
+            (include_str!("certainty/power.rs"), POWER_ROWS),
+            (include_str!("certainty/slot.rs"), SLOT_ROWS),
+            (include_str!("certainty/storage.rs"), STORAGE_ROWS),
+        ] {
+            let written = source.lines().filter(|line| line.starts_with("pub static ")).count();
+            assert_eq!(written, rows.len(), "a row that is in no list is never checked: {source}");
+        }
+    }
 
     #[test]
     fn every_row_adds_to_100_in_steps_of_10_and_has_a_source() {

@@ -274,7 +274,7 @@ pub(crate) fn untold(drive: &Drive, why: Counted<'_>) -> Judgement {
 mod tests {
     use super::*;
     use crate::fixture::{attribute, hdd, nas, recorded, self_test, with_drives};
-    use crate::shared::Shared;
+    use crate::shared::{Ancestor, Shared, When};
     use assay_bundle::facts::drive::SelfTestOutcome;
     use assay_bundle::facts::event_log::{AttributeChange, EventLog, SystemEvent};
 
@@ -322,7 +322,17 @@ mod tests {
         let proven = Drive { self_tests: Observed::seen(failed, "x"), ..hdd("sdb", 2) };
         let facts = with_drives(vec![hdd("sda", 1), proven, hdd("sdc", 3)]);
         let devices = vec!["sda".to_owned(), "sdb".to_owned()];
-        let shared = Shared { mark: Mark::Media, devices, ancestor: "port multiplier ata3".to_owned() };
+        let shared = Shared {
+            mark: Mark::Media,
+            devices,
+            ancestor: "controller 0000:00:17.0".to_owned(),
+            kind: Ancestor::Controller("0000:00:17.0".to_owned()),
+            members: Vec::new(),
+            evidence: Vec::new(),
+            rate: None,
+            when: When::SameMoment,
+            leader: None,
+        };
         let view = View::sharing(&facts, vec![shared]);
         let said = |mark| -> Vec<Option<String>> {
             let drives = facts.drives.value().into_iter().flatten();
@@ -330,7 +340,10 @@ mod tests {
         };
         let media = said(Mark::Media);
         let first = media[0].as_deref().expect("it yields");
-        assert!(first.contains("2 drives show it together, and they share port multiplier ata3"), "{first}");
+        assert!(
+            first.contains("2 drives show it together, and they share controller 0000:00:17.0"),
+            "{first}"
+        );
         assert_eq!(
             (&media[1], &media[2]),
             (&None, &None),

@@ -1,7 +1,11 @@
 //! Facts for the unit tests of this crate: a small NAS on which nothing is wrong, and ways to break it.
 
+pub(crate) mod log;
+
 use assay_bundle::Observed;
+use assay_bundle::diagnosis::Verdict;
 use assay_bundle::facts::Facts;
+use assay_bundle::facts::bmc::{Bmc, BmcEvent, BmcEventKind, BmcReading, BmcSensor};
 use assay_bundle::facts::clock::Clock;
 use assay_bundle::facts::drive::{
     AtaAttribute, Drive, Medium, NvmeHealth, PowerMode, Protocol, ScsiHealth, SelfTest, SelfTestOutcome,
@@ -56,8 +60,10 @@ pub(crate) fn check(evaluate: fn(&View<'_>) -> Vec<Judgement>, facts: &Facts, st
             let sum: u32 = finding.suspects.iter().map(|s| u32::from(s.certainty_percent)).sum();
             assert_eq!(sum, 100, "certainties add to 100: {finding:#?}");
             assert!(!finding.evidence.is_empty(), "a finding has evidence: {finding:#?}");
-            let proven = finding.verdict == assay_bundle::diagnosis::Verdict::Confirmed;
-            assert!(proven || finding.test.is_some(), "a test settles what is not proven: {finding:#?}");
+            let placed = finding.evidence.iter().any(|evidence| !evidence.from.is_empty());
+            assert!(placed, "some of it stands somewhere: {finding:#?}");
+            let tested = finding.verdict == Verdict::Confirmed || finding.test.is_some();
+            assert!(tested, "what is not confirmed has a test: {finding:#?}");
         }
     }
 }
@@ -302,6 +308,77 @@ pub(crate) fn recorded(
     }
     facts.history = Observed::seen(history, "state/recorder.jsonl");
     facts
+}
+
+/// The same with a value of a named thing recorded by earlier runs: seconds since 1970, number of the boot, value.
+pub(crate) fn recorded_name(
+    mut facts: Facts,
+    subject: Subject,
+    name: &str,
+    metric: Metric,
+    points: &[(i64, u32, Option<i64>)],
+) -> Facts {
+    let points: Vec<Point> = points
+        .iter()
+        .map(|&(at, boot, value)| Point { unix_s: Some(at), boot: Some(boot), uptime_s: None, value })
+        .collect();
+    let mut history = facts.history.value().cloned().unwrap_or_default();
+    history.boots = vec!["earlier".to_owned()];
+    history.series.extend(points.first().cloned().map(|first| Series {
+        subject,
+        name: name.to_owned(),
+        serial: None,
+        metric,
+        first,
+        points,
+        points_left_out: 0,
+    }));
+    facts.history = Observed::seen(history, "state/recorder.jsonl");
+    facts
+}
+
+/// A sensor of the management controller; a reading without a unit is a word.
+pub(crate) fn bmc_sensor(name: &str, state: &str, reading: Option<(i64, &str)>) -> BmcSensor {
+    let from = "cmd/ipmitool.sensors/stdout";
+    let reading = reading.map(|(value, unit)| match unit {
+        "" => BmcReading::Words(value.to_string()),
+        unit => BmcReading::Number { milli: value * 1000, unit: unit.to_owned() },
+    });
+    BmcSensor {
+        name: name.to_owned(),
+        state: Observed::seen(state.to_owned(), from),
+        reading: reading.map_or(Observed::Absent, |reading| Observed::seen(reading, from)),
+    }
+}
+
+/// An event of the management controller; without a time its clock was never set.
+pub(crate) fn bmc_event(
+    line: u64,
+    kind: BmcEventKind,
+    sensor: &str,
+    event: &str,
+    begins: bool,
+    when: &str,
+) -> BmcEvent {
+    let from = "cmd/ipmitool.events/stdout";
+    BmcEvent {
+        number: format!("{line:x}"),
+        when: if when.is_empty() { Observed::Absent } else { Observed::seen(when.to_owned(), from) },
+        kind,
+        sensor: sensor.to_owned(),
+        event: event.to_owned(),
+        asserted: Observed::seen(begins, from),
+        line,
+    }
+}
+
+/// The same with these sensors and events of the management controller.
+pub(crate) fn with_bmc(facts: Facts, sensors: Vec<BmcSensor>, events: Vec<BmcEvent>) -> Facts {
+    let bmc = Bmc {
+        sensors: Observed::seen(sensors, "cmd/ipmitool.sensors/stdout"),
+        events: Observed::seen(events, "cmd/ipmitool.events/stdout"),
+    };
+    Facts { bmc: Observed::seen(bmc, "cmd/ipmitool.sensors/stdout"), ..facts }
 }
 
 /// A NAS on which every rule has its input and none fires, with a system array that looks degraded.

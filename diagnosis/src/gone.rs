@@ -3,7 +3,8 @@
 //!
 //! A drive that died disappears from every list, so without these an empty bay looks like a healthy one. Nobody can
 //! tell from here whether a drive was taken out on purpose; so this refuses to call anything a defect: it says what is
-//! not known, and only what this unit itself remembers and did not replace keeps it from being healthy.
+//! not known, and only what this unit itself remembers and did not replace keeps it from being healthy. A drive of
+//! which the kernel log says how it went is DRV-013's.
 
 use assay_bundle::Observed;
 use assay_bundle::facts::Facts;
@@ -13,25 +14,84 @@ use assay_bundle::facts::inventory::{Inventory, RememberedDrive};
 use crate::rule::Judgement;
 
 /// What is not known about drives that are gone.
-pub(crate) fn judge(facts: &Facts) -> Vec<Judgement> {
+pub(crate) fn judge(facts: &Facts, told: &[String]) -> Vec<Judgement> {
     let mut judgements = match &facts.inventory {
-        Observed::Seen { value, .. } => remembered(value),
+        Observed::Seen { value, .. } => remembered(value, told),
         Observed::Unreadable { why } => {
             let why = format!("what earlier runs remembered could not be read: {why}");
             vec![Judgement::cannot_tell("drives of earlier runs", why, false)]
         }
         Observed::Absent | Observed::NotCollected => Vec::new(),
     };
-    let departed = facts.departed_drives.value().into_iter().flatten();
-    judgements.extend(departed.filter(|drive| is_missed(facts, drive)).map(departed_drive));
+    judgements.extend(
+        departed(facts).filter(|d| !d.serial.as_ref().is_some_and(|s| told.contains(s))).map(departed_drive),
+    );
     judgements
 }
 
-fn remembered(inventory: &Inventory) -> Vec<Judgement> {
+/// Rows of QTS's list that nothing explains.
+fn departed(facts: &Facts) -> impl Iterator<Item = &DepartedDrive> {
+    let rows = facts.departed_drives.value().into_iter().flatten();
+    rows.filter(|drive| is_missed(facts, drive))
+}
+
+/// A drive that was there and is not.
+#[derive(Clone, Debug)]
+pub(crate) struct Missed {
+    /// Serial number.
+    pub(crate) serial: String,
+    /// Maker's model, where it is known.
+    pub(crate) model: String,
+    /// Bay of its enclosure.
+    pub(crate) bay: Option<u32>,
+    /// Kernel name in this boot, when it was seen in this boot.
+    pub(crate) device: Option<String>,
+    /// The list of facts that remembers it.
+    pub(crate) fact: &'static str,
+    /// Below `raw/`: who remembers it.
+    pub(crate) from: String,
+}
+
+impl Missed {
+    /// It as a subject.
+    pub(crate) fn name(&self) -> String {
+        match self.bay {
+            Some(bay) => format!("drive {} {} of bay {bay}", self.model, self.serial),
+            None => format!("drive {} {}", self.model, self.serial),
+        }
+    }
+}
+
+/// Every drive that this unit had, that is not there and that no other one replaced.
+pub(crate) fn missed_drives(facts: &Facts) -> Vec<Missed> {
+    let boot = facts.clock.boot_id.value();
+    let memory = facts.inventory.value().filter(|m| m.same_unit.value() != Some(&false));
+    let gone = memory.into_iter().flat_map(|m| &m.remembered_drives);
+    let gone = gone.filter(|d| d.present.value() == Some(&false) && d.bay_taken_by.is_none());
+    let remembered = gone.map(|d| Missed {
+        serial: d.serial.clone(),
+        model: d.model.clone(),
+        bay: d.last_bay,
+        device: (boot.is_some() && d.last_seen.boot_id.as_ref() == boot).then(|| d.last_device.clone()),
+        fact: "inventory.remembered_drives",
+        from: facts.inventory.place().unwrap_or_default().to_owned(),
+    });
+    let listed = departed(facts).map(|d| Missed {
+        serial: d.serial.clone().unwrap_or_default(),
+        model: d.model.clone().unwrap_or_default(),
+        bay: d.bay,
+        device: None,
+        fact: "departed_drives",
+        from: d.from.clone(),
+    });
+    remembered.chain(listed).collect()
+}
+
+fn remembered(inventory: &Inventory, told: &[String]) -> Vec<Judgement> {
     let same_unit = inventory.same_unit.value() != Some(&false);
     let gone = inventory.remembered_drives.iter().filter(|d| d.present.value() == Some(&false));
     let mut judgements: Vec<Judgement> = gone
-        .filter(|drive| drive.bay_taken_by.is_none())
+        .filter(|drive| drive.bay_taken_by.is_none() && !told.contains(&drive.serial))
         .map(|drive| Judgement::cannot_tell(subject(drive), missed(drive, same_unit), same_unit))
         .collect();
     let unsure: Vec<&RememberedDrive> = inventory
@@ -98,7 +158,7 @@ mod tests {
     use assay_bundle::facts::inventory::Moment;
 
     fn check(facts: &Facts, expected: &[(&str, &str)]) {
-        let judgements = judge(facts);
+        let judgements = judge(facts, &[]);
         let said: Vec<(String, String)> = judgements
             .iter()
             .map(|j| (state(&j.outcome), format!("{} {:?}", j.subject, j.outcome)))

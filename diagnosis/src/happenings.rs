@@ -16,7 +16,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::evidence::told;
-use crate::subject::{disk, drive_of};
+use crate::subject::disk;
 
 /// Microseconds in a second.
 const MICROS: u64 = 1_000_000;
@@ -46,15 +46,6 @@ impl Happening<'_> {
     /// How often it happened: the event itself and its repeats.
     pub(crate) fn times(&self) -> u64 {
         self.event.repeats.max(1)
-    }
-
-    /// The drive that it names, by the names of the running boot.
-    pub(crate) fn drive<'f>(&self, facts: &'f Facts) -> Option<&'f Drive> {
-        if !self.now {
-            return None;
-        }
-        let names = [self.event.device.as_deref(), self.event.subject.as_deref()];
-        names.into_iter().flatten().find_map(|name| drive_of(facts, name))
     }
 
     /// Whether it is about this drive, by the names of the running boot.
@@ -190,7 +181,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{nas, with_log};
+    use crate::fixture::{hdd, nas, with_log};
     use assay_bundle::facts::kernel_log::KernelLog;
     use assay_bundle::facts::persisted_log::{Boot, PastEvent};
 
@@ -228,9 +219,8 @@ mod tests {
             log.of_kind(&["ata-timeout"]).map(|h| (h.now, h.at_unix_s)).collect();
         // 1700000100 - 86400 + 100
         assert_eq!(said, [(false, Some(1_698_796_850)), (true, Some(1_699_913_800))]);
-        let drives: Vec<Option<&str>> =
-            log.iter().map(|h| h.drive(&facts).map(|d| d.device.as_str())).collect();
-        assert_eq!(drives, [None, Some("sda")], "letters of another boot name nobody");
+        let about: Vec<bool> = log.iter().map(|h| h.is_about(&hdd("sda", 1))).collect();
+        assert_eq!(about, [false, true], "letters of another boot name nobody");
         facts.kernel_log = Observed::NotCollected;
         assert_eq!(Happenings::of(&facts).iter().count(), 2);
         facts.persisted_log = Observed::unreadable("x");

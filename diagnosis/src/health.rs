@@ -163,13 +163,27 @@ fn row(drive: &Drive, a: &AtaAttribute, from: &str) -> Evidence {
     )
 }
 
+/// The warning bits in words (NVMe base specification, log page 02h).
+fn warnings(bits: u8) -> String {
+    let table = [
+        (WARNS_SPARE, "spare below its threshold"),
+        (WARNS_TEMPERATURE, "temperature"),
+        (WARNS_RELIABILITY, "reliability degraded"),
+        (WARNS_READ_ONLY, "read-only"),
+        (0x10, "its backup of volatile memory failed"),
+        (0x20, "its persistent memory is read-only or unreliable"),
+    ];
+    let set: Vec<&str> = table.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, words)| *words).collect();
+    if set.is_empty() { String::new() } else { format!(" ({})", set.join(", ")) }
+}
+
 /// NVMe: every warning bit by itself, and the spare computed here because drives do not always raise their own bit.
 fn nvme(drive: &Drive, health: &NvmeHealth, from: &str) -> Option<Reason> {
     let bits = health.critical_warning;
     let mut why = Vec::new();
     let mut say =
         |field: &str, value: String| why.push(told(fact(drive, &format!("nvme.{field}")), value, from));
-    say("critical_warning", format!("0x{bits:02x}"));
+    say("critical_warning", format!("0x{bits:02x}{}", warnings(bits)));
     let spare = health.available_spare_percent.zip(health.available_spare_threshold_percent);
     let spare = spare.filter(|(_, threshold)| SPARE_THRESHOLDS.contains(&threshold.0));
     let spare_low = spare.is_some_and(|(left, threshold)| left <= threshold);

@@ -12,18 +12,27 @@ pub mod rules;
 pub mod text;
 
 mod arrays;
+mod controller;
 mod counters;
 mod course;
+mod departed;
+mod doubt;
+mod earlier;
 mod evidence;
 #[cfg(test)]
 mod fixture;
 mod gone;
 mod happenings;
 mod health;
+mod machine_check;
 mod pools;
 mod removal;
 mod shared;
+mod stays;
+mod stops;
 mod subject;
+mod supply;
+mod vdev;
 mod view;
 
 use assay_bundle::diagnosis::{Diagnosis, Exoneration, Unknown};

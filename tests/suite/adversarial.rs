@@ -4,6 +4,7 @@
 //! looked up by names (`drives[sda].temperature_c`), so that a list may grow; a case whose device or fact is gone
 //! fails. What is expected is what was seen (as JSON), or `absent`, `unreadable`, `not_collected`.
 
+mod logs;
 mod recordings;
 
 use std::collections::BTreeMap;

@@ -319,6 +319,13 @@ fn thousands_of_reads_need_one_reader() {
         for answer in answers {
             answer.await.expect("always there");
         }
+        let mut together = vec![None; many.len()];
+        source.fetch_all(&many, &mut |at, answer| together[at] = Some(answer)).await;
+        for (request, answer) in many.iter().zip(together) {
+            let answer = answer.expect("an answer").expect("always there");
+            assert_eq!((answer.place, answer.bytes.is_empty()), (request.place(), false));
+        }
+        assert_eq!(source.counters().processes_started, 1);
         let [a, b, c, d, e, f] = many.each_ref().map(|request| source.fetch(request));
         assert!(tokio::try_join!(a, b, c, d, e, f).is_ok());
         assert!(source.counters().processes_started <= 4);
@@ -347,6 +354,28 @@ fn any_bytes_come_back_as_they_are() {
         assert_eq!(list.names(), ["a", "b"]);
         let link = source.fetch(&Request::link(machine.text("folder/a"))).await.expect("a link");
         assert_eq!(link.text(), "../x");
+        // More than a pipe holds, in both directions, and of every kind of answer.
+        let kinds = [
+            Request::read(machine.text("bytes"), 300_000),
+            Request::read(machine.text("none"), 9),
+            Request::link(machine.text("folder/a")),
+            Request::list(machine.text("folder")),
+            Request::read("/proc/../etc/hosts", 9),
+            Request::read("/dev/zero", 9),
+        ];
+        let many: Vec<Request> = kinds.iter().cycle().take(600).cloned().collect();
+        let mut count = 0;
+        let mut alone = Vec::new();
+        for request in &kinds {
+            alone.push(source.fetch(request).await);
+        }
+        source
+            .fetch_all(&many, &mut |at, answer| {
+                assert!(answer == alone[at % alone.len()], "{:?}", many[at]);
+                count += 1;
+            })
+            .await;
+        assert_eq!((count, source.counters().processes_started), (600, 1));
         assert_eq!(source.fetch(&Request::read(machine.text("none"), 9)).await, Err(Failure::NotFound));
         assert!(matches!(source.fetch(&Request::read("/dev/zero", 9)).await, Err(Failure::Io { .. })));
         assert!(matches!(

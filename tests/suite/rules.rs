@@ -1,7 +1,8 @@
 //! Across all rules: what must hold whatever the facts are, and that each rule is one file.
 //!
 //! What one rule makes of one reading is tested beside the rule. Here: no order and no kernel name decides, nothing
-//! that was not read is ever taken for healthy, and no yes to "may I pull this drive" that an array would not survive.
+//! that was not read is ever taken for healthy, and no yes to "may I pull this drive" that an array or pool
+//! would not survive.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,9 @@ use assay_bundle::facts::kernel_log::{KernelEvent, KernelLog};
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 use assay_bundle::facts::power::{Power, PowerStatus, PowerUnit};
 use assay_bundle::facts::stuck::StuckReader;
+use assay_bundle::facts::zfs::{
+    ZfsNumber, ZfsPool, ZfsRole, ZfsScan, ZfsScanKind, ZfsScanState, ZfsVdev, ZfsVdevKind,
+};
 use assay_bundle::observed::Observed;
 use assay_bundle::units::{Celsius, Hours, Rpm};
 use assay_diagnosis::report::{Layout, Material, Origin, View as Page, terminal};
@@ -53,6 +57,15 @@ struct Raid {
     action: &'static str,
 }
 
+/// One pool of one group, by the numbers of the drives in it, their states and wrong checksums.
+#[derive(Clone, Debug)]
+struct Pool {
+    group: &'static str,
+    members: Vec<(usize, (&'static str, u64))>,
+    resilvers: bool,
+    data_errors: u64,
+}
+
 /// Speed, whether the model has it, whether it is reported as failed.
 type FanModel = (Observed<Rpm>, Observed<bool>, Observed<bool>);
 
@@ -61,6 +74,7 @@ struct Machine {
     platform: Observed<Platform>,
     drives: Vec<Model>,
     arrays: Observed<Vec<Raid>>,
+    pools: Observed<Vec<Pool>>,
     fans: Observed<Vec<FanModel>>,
     uncorrected: Observed<Observed<u64>>,
     power: Observed<Vec<Observed<PowerStatus>>>,
@@ -138,6 +152,29 @@ fn raid(drives: usize) -> impl Strategy<Value = Raid> {
         })
 }
 
+fn zpool(drives: usize) -> impl Strategy<Value = Pool> {
+    let state = prop_oneof![
+        12 => Just(("ONLINE", 0)),
+        1 => Just(("ONLINE", 3)),
+        1 => Just(("DEGRADED", 12)),
+        1 => Just(("FAULTED", 0)),
+        1 => Just(("REMOVED", 0)),
+    ];
+    (
+        prop::sample::select(vec!["mirror-0", "raidz1-0", "raidz2-0", "raidz9-0", ""]),
+        subsequence((0..drives).collect::<Vec<_>>(), 0..=drives),
+        proptest::collection::vec(state, drives),
+        prop::bool::weighted(0.1),
+        prop_oneof![9 => Just(0_u64), 1 => Just(4)],
+    )
+        .prop_map(|(group, members, states, resilvers, data_errors)| Pool {
+            group,
+            members: members.into_iter().zip(states).collect(),
+            resilvers,
+            data_errors,
+        })
+}
+
 fn machine() -> impl Strategy<Value = Machine> {
     proptest::collection::vec(model(), 1..6).prop_flat_map(|drives| {
         let fan = (
@@ -149,15 +186,17 @@ fn machine() -> impl Strategy<Value = Machine> {
         (
             observed(prop::sample::select(vec![Platform::Qts, Platform::QutsHero, Platform::Linux])),
             observed(proptest::collection::vec(raid(drives.len()), 0..3)),
+            observed(proptest::collection::vec(zpool(drives.len()), 0..2)),
             observed(proptest::collection::vec(fan, 0..4)),
             observed(observed(0_u64..2)),
             observed(proptest::collection::vec(observed(status), 1..3)),
             Just(drives),
         )
-            .prop_map(|(platform, arrays, fans, uncorrected, power, drives)| Machine {
+            .prop_map(|(platform, arrays, pools, fans, uncorrected, power, drives)| Machine {
                 platform,
                 drives,
                 arrays,
+                pools,
                 fans,
                 uncorrected,
                 power,
@@ -215,6 +254,7 @@ impl Machine {
             block_devices: Observed::seen(order.iter().map(|i| block(*i)).collect(), from),
             drives: Observed::seen(order.iter().map(|i| drive(*i)).collect(), from),
             md_arrays: self.arrays.clone().map(|all| all.iter().map(|a| array(a, names, order)).collect()),
+            zfs_pools: self.pools.clone().map(|all| all.iter().zip(1..).map(pool).collect()),
             fans: self.fans.clone().map(|all| all.into_iter().zip(1..).map(fan).collect()),
             memory_controllers: self.uncorrected.clone().map(|uncorrected| {
                 vec![MemoryController { name: "mc0".to_owned(), uncorrected, ..MemoryController::default() }]
@@ -295,6 +335,52 @@ fn array(raid: &Raid, names: &[&str], order: &[usize]) -> MdArray {
         ),
         sync_action: Observed::seen(raid.action.to_owned(), from),
         ..MdArray::default()
+    }
+}
+
+/// Devices are known by the serial numbers in their names, as on QuTS hero.
+fn pool((pool, number): (&Pool, u32)) -> ZfsPool {
+    let from = "somewhere";
+    let vdev = |name: String, depth, kind, state: &str, checksums| ZfsVdev {
+        name,
+        depth,
+        kind,
+        state: Observed::seen(state.to_owned(), from),
+        read_errors: Observed::seen(ZfsNumber::default(), from),
+        write_errors: Observed::seen(ZfsNumber::default(), from),
+        checksum_errors: Observed::seen(ZfsNumber { value: checksums, rounded: false }, from),
+        ..ZfsVdev::default()
+    };
+    let degraded = pool.members.iter().any(|(_, (state, _))| *state != "ONLINE");
+    let state = if degraded { "DEGRADED" } else { "ONLINE" };
+    let name = format!("zpool{number}");
+    let mut vdevs = vec![vdev(name.clone(), 0, ZfsVdevKind::Pool, state, 0)];
+    if !pool.group.is_empty() {
+        vdevs.push(vdev(pool.group.to_owned(), 1, ZfsVdevKind::Group, state, 0));
+    }
+    vdevs.extend(pool.members.iter().map(|&(drive, (state, checksums))| ZfsVdev {
+        drive_id: Some(format!("SERIAL{drive}")),
+        ..vdev(
+            format!("qzfs/enc_0/disk_0x{drive}_SERIAL{drive}_3"),
+            if pool.group.is_empty() { 1 } else { 2 },
+            ZfsVdevKind::Device,
+            state,
+            checksums,
+        )
+    }));
+    let scan = if pool.resilvers {
+        (ZfsScanKind::Resilver, ZfsScanState::InProgress)
+    } else {
+        (ZfsScanKind::None, ZfsScanState::None)
+    };
+    ZfsPool {
+        name,
+        role: Observed::seen(ZfsRole::Data, from),
+        state: Observed::seen(state.to_owned(), from),
+        scan: Observed::seen(ZfsScan { kind: scan.0, state: scan.1, ..ZfsScan::default() }, from),
+        data_errors: Observed::seen(pool.data_errors, from),
+        vdevs,
+        ..ZfsPool::default()
     }
 }
 
@@ -428,10 +514,12 @@ fn what_was_not_read_is_never_healthy() {
     );
 }
 
-/// A machine on which most answers are not spoilt by something else: QTS, arrays that run, and drives that are good but
-/// for the first, which says that it fails.
+/// A machine on which most answers are not spoilt by something else: QTS with arrays that run, or QuTS hero with pools
+/// and without arrays, and drives that are good but for the first, which says that it fails.
 fn one_failing_drive() -> impl Strategy<Value = Machine> {
-    (machine(), proptest::collection::vec(raid(4), 1..3)).prop_map(|(mut machine, mut arrays)| {
+    let arrays = proptest::collection::vec(raid(4), 1..3);
+    let pools = proptest::option::of(proptest::collection::vec(zpool(4), 1..3));
+    (machine(), arrays, pools).prop_map(|(mut machine, mut arrays, pools)| {
         let mut good = machine.drives.swap_remove(0);
         good.health = Observed::seen(true, "somewhere");
         good.attributes = Observed::seen(Vec::new(), "somewhere");
@@ -443,15 +531,21 @@ fn one_failing_drive() -> impl Strategy<Value = Machine> {
             raid.state = if raid.state == "broken" { "broken" } else { "clean" };
         }
         machine.arrays = Observed::seen(arrays, "somewhere");
+        machine.pools = Observed::Absent;
+        if let Some(pools) = pools {
+            machine.platform = Observed::seen(Platform::QutsHero, "somewhere");
+            machine.arrays = Observed::Absent;
+            machine.pools = Observed::seen(pools, "somewhere");
+        }
         machine
     })
 }
 
 #[test]
-fn a_yes_to_pulling_a_drive_is_one_that_every_array_survives() {
+fn a_yes_to_pulling_a_drive_is_one_that_every_array_and_pool_survives() {
     let answers = std::cell::RefCell::new(BTreeMap::<String, u32>::new());
     check(
-        "a_yes_to_pulling_a_drive_is_one_that_every_array_survives",
+        "a_yes_to_pulling_a_drive_is_one_that_every_array_and_pool_survives",
         4_096,
         one_failing_drive(),
         |machine| {
@@ -459,11 +553,30 @@ fn a_yes_to_pulling_a_drive_is_one_that_every_array_survives() {
             let failing =
                 diagnosis.findings.iter().find(|f| f.code == "DRV-001").expect("the first drive fails");
             let answer = failing.safe_to_remove.as_ref().expect("a drive finding answers").answer;
-            *answers.borrow_mut().entry(format!("{answer:?}")).or_default() += 1;
+            let hero = machine.pools.is_seen();
+            *answers.borrow_mut().entry(format!("{answer:?}, hero: {hero}")).or_default() += 1;
             if answer != Removable::Yes {
                 return Ok(());
             }
-            for raid in machine.arrays.value().expect("read") {
+            for pool in machine.pools.value().into_iter().flatten() {
+                let Some((_, (state, _))) = pool.members.iter().find(|(drive, _)| *drive == 0) else {
+                    continue;
+                };
+                prop_assert!(!pool.resilvers && pool.data_errors == 0, "{:?}", pool);
+                if matches!(*state, "FAULTED" | "REMOVED") {
+                    continue;
+                }
+                let good =
+                    pool.members.iter().filter(|(drive, state)| *drive != 0 && *state == ("ONLINE", 0));
+                let needed = match pool.group {
+                    "mirror-0" => 1,
+                    "raidz1-0" => pool.members.len() - 1,
+                    "raidz2-0" => pool.members.len().saturating_sub(2),
+                    other => panic!("a yes on {other}"),
+                };
+                prop_assert!(good.count() >= needed, "{:?}", pool);
+            }
+            for raid in machine.arrays.value().into_iter().flatten() {
                 let Some((_, state)) = raid.members.iter().find(|(drive, _)| *drive == 0) else { continue };
                 prop_assert_ne!(raid.action, "recovery");
                 prop_assert_eq!(raid.state, "clean");
@@ -484,7 +597,7 @@ fn a_yes_to_pulling_a_drive_is_one_that_every_array_survives() {
         },
     );
     let answers = answers.into_inner();
-    assert!(answers.len() == 3 && answers.values().all(|n| *n >= 5), "every answer was tried: {answers:?}");
+    assert!(answers.len() == 6 && answers.values().all(|n| *n >= 5), "every answer was tried: {answers:?}");
 }
 
 /// The texts of a rule stand in one place, its `RULE`; `explain`, the portal and the docs show them.

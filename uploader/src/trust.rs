@@ -4,6 +4,7 @@
 //! TLS is not enough for either: who ends TLS may be a proxy.
 
 use assay_bundle::enrolment::PortalCard;
+use assay_bundle::json;
 use assay_bundle::keys::{KeyError, PublicKey};
 use assay_bundle::receipt::{Receipt, SignedReceipt};
 use assay_bundle::sshsig::{self, SignatureError, namespace};
@@ -89,7 +90,7 @@ impl Trust {
     pub fn receipt(&self, signed: &SignedReceipt, sha256: &str) -> Result<Receipt, TrustError> {
         sshsig::verify(&self.online, namespace::RECEIPT, signed.receipt.as_bytes(), &signed.signature)
             .map_err(TrustError::Receipt)?;
-        let receipt: Receipt = serde_json::from_str(&signed.receipt).map_err(TrustError::Unreadable)?;
+        let receipt: Receipt = json::from_slice(signed.receipt.as_bytes()).map_err(TrustError::Unreadable)?;
         if receipt.bundle_sha256 == sha256 {
             Ok(receipt)
         } else {

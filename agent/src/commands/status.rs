@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use assay_bundle::json;
 use assay_bundle::receipt::Receipt;
 use assay_bundle::units::Bytes;
 use assay_uploader::{Entry, State};
@@ -99,7 +100,7 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
     };
     let count = |word: &str| entries.iter().filter(|entry| state_word(entry) == word).count();
     let last_receipt = entries.iter().rev().find_map(|entry| match &entry.meta.state {
-        State::Done { receipt } => serde_json::from_str(&receipt.receipt).ok(),
+        State::Done { receipt } => json::from_slice(receipt.receipt.as_bytes()).ok(),
         _ => None,
     });
     Ok(Status {

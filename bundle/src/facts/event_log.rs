@@ -47,7 +47,8 @@ pub struct SystemEvent {
     /// Time of day as written, where only that is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_text: Option<String>,
-    /// What it names: `drive 3`, `fan 2`, `power supply 1`.
+    /// What it names: `drive 3`, `fan 2`, `power supply 1`; `enclosure TR-004` and `enclosure TR-004 drive 2` of one that
+    /// makes RAID in hardware.
     pub subject: Option<String>,
     /// The change of a SMART attribute.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -238,9 +238,10 @@ fn renamed<T>(list: Observed<T>, is_recorded: impl Fn(&str) -> bool, place: &str
 
 /// The same with every reading that was not there as one that nobody collected.
 fn only_seen<T: Serialize + DeserializeOwned + Default>(facts: T) -> T {
-    let Ok(mut value) = serde_json::to_value(&facts) else { return T::default() };
+    let text = serde_json::to_vec(&facts).unwrap_or_default();
+    let mut value = serde_json::from_slice(&text).unwrap_or_default();
     forget_absent(&mut value);
-    serde_json::from_str(&value.to_string()).unwrap_or_default()
+    assay_bundle::json::from_slice(value.to_string().as_bytes()).unwrap_or_default()
 }
 
 /// Only fields are readings: a value that was read is left as it is.

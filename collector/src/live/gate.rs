@@ -75,6 +75,11 @@ impl Gate {
     }
 
     fn admit(&self, kind: Kind, target: &str) -> Result<bool, Failure> {
+        // Who is stuck is read from a file, and everybody who waits comes here whenever a place gets free: first what
+        // costs nothing to know.
+        if !self.may_be_free(kind, target) {
+            return Ok(false);
+        }
         let stuck = self.living();
         if let Some(entry) = stuck.iter().find(|entry| related(&entry.target, target)) {
             return Err(Failure::Stuck { since_unix_s: entry.since_unix_s, target: entry.target.clone() });
@@ -103,6 +108,17 @@ impl Gate {
             busy.push((kind, target.to_owned()));
         }
         Ok(free)
+    }
+
+    /// Whether a place would be free if nothing were stuck.
+    fn may_be_free(&self, kind: Kind, target: &str) -> bool {
+        let busy = self.busy();
+        let most = match kind {
+            Kind::File => MAX_READERS,
+            Kind::Command => MAX_COMMANDS,
+        };
+        busy.iter().filter(|(other, _)| *other == kind).count() < most
+            && !busy.iter().any(|(_, other)| related(other, target))
     }
 
     /// The abandoned children that still live.
@@ -239,6 +255,7 @@ mod tests {
         runtime.block_on(async {
             let pass = gate.enter(Kind::File, "/a/b/c").await.expect("a free place");
             assert_eq!(gate.admit(Kind::File, "/a/b/d"), Ok(false));
+            assert_eq!(gate.admit(Kind::File, "/a/b"), Ok(false));
             let second = async { gate.enter(Kind::File, "/a/b/d").await.map(drop) };
             let (answer, ()) = tokio::join!(second, async { drop(pass) });
             assert_eq!(answer, Ok(()));

@@ -1,11 +1,11 @@
-//! The parent's side of the readers of files and devices: a few children, one request at a time each, reused while
-//! they behave.
+//! The parent's side of the readers of files and devices: a few children, reused while they behave. Each does one
+//! thing after the other; small files of one folder are asked for ahead.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
@@ -13,12 +13,13 @@ use super::Shared;
 use super::gate::Kind;
 use super::leash::{Leash, Manner};
 use super::protocol::{
-    Ask, Head, MAX_MANNER_BYTES, Op, Question, RESPONSE_HEAD_BYTES, locked_text, split_manner,
+    Ask, Head, MAX_MANNER_BYTES, MAX_REQUEST_BYTES, Op, Question, RESPONSE_HEAD_BYTES, locked_text,
+    split_manner,
 };
 use crate::command::DeviceNode;
 use crate::direct::DeviceQuery;
 use crate::direct::answer::MAX_ANSWER_BYTES;
-use crate::source::{Failure, Fetched};
+use crate::source::{Failure, Fetched, Keep, MAX_LIST_BYTES, Request};
 
 /// The readers that wait for work.
 #[derive(Default)]
@@ -29,20 +30,121 @@ pub(super) struct Pool {
 struct Reader {
     leash: Leash,
     stdin: ChildStdin,
-    stdout: ChildStdout,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// Most bytes of questions that are written ahead: the smallest pipe that the kernel makes, so that writing never waits
+/// for a reader that waits for us.
+const MOST_AHEAD_BYTES: usize = 4096;
+
+/// A question about one path.
+#[derive(Clone, Copy)]
+pub(super) struct Plain<'a> {
+    op: Op,
+    path: &'a str,
+    limit_bytes: u64,
+}
+
+impl<'a> Plain<'a> {
+    pub(super) fn new(op: Op, path: &'a str, limit_bytes: u64) -> Self {
+        Self { op, path, limit_bytes }
+    }
+
+    /// `None`: the request is of another kind.
+    pub(super) fn of(request: &'a Request) -> Option<Self> {
+        Some(match request {
+            Request::Read { path, limit_bytes, lock: None } => Self::new(Op::Read, path, *limit_bytes),
+            Request::ReadEnd { path, limit_bytes } => Self::new(Op::End, path, *limit_bytes),
+            Request::List { path } => Self::new(Op::List, path, MAX_LIST_BYTES),
+            Request::Link { path } => Self::new(Op::Link, path, MAX_REQUEST_BYTES as u64),
+            Request::Space { path } => Self::new(Op::Space, path, MAX_REQUEST_BYTES as u64),
+            _ => return None,
+        })
+    }
+
+    fn ask(&self, shared: &Shared) -> Ask {
+        let text = shared.options.place(self.path).into_os_string().into_encoded_bytes();
+        Ask { op: self.op, limit_bytes: self.limit_bytes, text }
+    }
+}
+
+/// The folder that holds all of them: while they are asked, nobody else reads in it.
+fn folder(questions: &[Plain<'_>]) -> String {
+    let mut paths = questions.iter().map(|question| question.path);
+    let first = paths.next().unwrap_or_default();
+    let mut folder = first;
+    for path in paths {
+        while !(path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))) {
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+    if folder.is_empty() { "/".to_owned() } else { folder.to_owned() }
+}
+
+fn fetched((bytes, truncated): (Vec<u8>, bool)) -> Fetched {
+    Fetched { bytes, truncated, ..Fetched::default() }
 }
 
 impl Pool {
-    /// Asks one reader for a file, a listing or a link.
-    pub(super) async fn ask(
-        &self,
-        shared: &Arc<Shared>,
-        op: Op,
-        path: &str,
-        limit_bytes: u64,
-    ) -> Result<Fetched, Failure> {
-        let text = shared.options.place(path).into_os_string().into_encoded_bytes();
-        self.ask_with(shared, op, path, text, limit_bytes).await
+    /// Asks one reader.
+    pub(super) async fn ask(&self, shared: &Arc<Shared>, question: Plain<'_>) -> Result<Fetched, Failure> {
+        self.exchange(shared, Kind::File, question.path, &question.ask(shared), shared.options.read_deadline)
+            .await
+    }
+
+    /// Asks one reader everything at once and takes the answers in turn, each with the deadline that it would have
+    /// alone. As soon as one is late, and where nobody may read in their folder now, what is left is asked one by one:
+    /// what hangs costs what it would cost alone.
+    pub(super) async fn ask_all(&self, shared: &Arc<Shared>, questions: &[Plain<'_>], keep: Keep<'_>) {
+        let mut done = 0;
+        let mut together = true;
+        while let Some(rest) = questions.get(done..).filter(|rest| !rest.is_empty()) {
+            let mut kept = |n: usize, answer| keep(done + n, answer);
+            let answered = if together { self.round(shared, rest, &mut kept).await } else { 0 };
+            done += answered;
+            together &= answered > 0;
+            if let Some(question) = questions.get(done).filter(|_| !together) {
+                keep(done, self.ask(shared, *question).await);
+                done += 1;
+            }
+        }
+    }
+
+    /// One round of questions to one reader: how many were answered. None when they could not be asked together.
+    async fn round(&self, shared: &Arc<Shared>, questions: &[Plain<'_>], keep: Keep<'_>) -> usize {
+        let mut frames = Vec::new();
+        let mut asked = Vec::new();
+        for question in questions {
+            let Ok(frame) = question.ask(shared).encode() else { break };
+            if !asked.is_empty() && frames.len() + frame.len() > MOST_AHEAD_BYTES {
+                break;
+            }
+            frames.extend(frame);
+            asked.push(*question);
+        }
+        let Ok(_pass) = shared.gate.enter(Kind::File, &folder(&asked)).await else { return 0 };
+        let idle = self.idle().pop();
+        let Ok(mut reader) = idle.map_or_else(|| Reader::start(shared), Ok) else { return 0 };
+        let deadline = shared.options.read_deadline;
+        for (n, question) in asked.iter().enumerate() {
+            question.path.clone_into(&mut reader.leash.target);
+            let asks = if n == 0 { frames.as_slice() } else { &[] };
+            match timeout(deadline, reader.exchange(asks, question.limit_bytes)).await {
+                Ok(Ok(answer)) => keep(n, answer.map(fetched)),
+                ended => {
+                    let stuck = reader.end().await.err();
+                    if ended.is_err() {
+                        let late = Failure::Deadline { after_ms: milliseconds(deadline) };
+                        keep(n, Err(stuck.unwrap_or(late)));
+                        return n + 1;
+                    }
+                    // It broke off, which says nothing about what it was asked.
+                    return n;
+                }
+            }
+        }
+        self.idle().push(reader);
+        asked.len()
     }
 
     /// Asks for a file under a shared lock.
@@ -56,21 +158,10 @@ impl Pool {
         let place = |path: &str| shared.options.place(path).into_os_string().into_encoded_bytes();
         let text = locked_text(&place(path), &place(lock));
         let limit_bytes = limit_bytes.saturating_add(MAX_MANNER_BYTES);
-        let mut fetched = self.ask_with(shared, Op::ReadLocked, path, text, limit_bytes).await?;
+        let ask = Ask { op: Op::ReadLocked, limit_bytes, text };
+        let mut fetched = self.exchange(shared, Kind::File, path, &ask, shared.options.read_deadline).await?;
         fetched.manner = split_manner(&mut fetched.bytes);
         Ok(fetched)
-    }
-
-    async fn ask_with(
-        &self,
-        shared: &Arc<Shared>,
-        op: Op,
-        path: &str,
-        text: Vec<u8>,
-        limit_bytes: u64,
-    ) -> Result<Fetched, Failure> {
-        let ask = Ask { op, limit_bytes, text };
-        self.exchange(shared, Kind::File, path, &ask, shared.options.read_deadline).await
     }
 
     /// Asks one reader to ask a device. For the gate this is a command on that device.
@@ -110,11 +201,7 @@ impl Pool {
             match timeout(deadline, reader.exchange(&frame, limit_bytes)).await {
                 Ok(Ok(answer)) => {
                     self.idle().push(reader);
-                    return answer.map(|(bytes, truncated)| Fetched {
-                        bytes,
-                        truncated,
-                        ..Fetched::default()
-                    });
+                    return answer.map(fetched);
                 }
                 Ok(Err(error)) => {
                     reader.end().await?;
@@ -144,7 +231,7 @@ impl Reader {
         let (Some(stdin), Some(stdout)) = (leash.child.stdin.take(), leash.child.stdout.take()) else {
             return Err(Failure::Io { why: "the file reader has no pipes".to_owned() });
         };
-        Ok(Self { leash, stdin, stdout })
+        Ok(Self { leash, stdin, stdout: BufReader::new(stdout) })
     }
 
     async fn exchange(
@@ -176,4 +263,23 @@ impl Reader {
 
 pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_asked_together_stand_in_one_folder() {
+        fn check(paths: &[&str], expected: &str) {
+            let questions: Vec<_> = paths.iter().map(|path| Plain::new(Op::Read, path, 1)).collect();
+            assert_eq!(folder(&questions), expected, "{paths:?}");
+        }
+        check(&["/sys/block/sda/size"], "/sys/block/sda/size");
+        check(&["/sys/block/sda/size", "/sys/block/sda/device/model"], "/sys/block/sda");
+        check(&["/sys/block/sda/size", "/sys/block/sdaa/size"], "/sys/block");
+        check(&["/sys/block/sda", "/sys/block/sda/size"], "/sys/block/sda");
+        check(&["/sys/block/sda/size", "/proc/uptime"], "/");
+        check(&["/", "/proc"], "/");
+    }
 }

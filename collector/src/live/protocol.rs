@@ -19,6 +19,9 @@ pub(super) const RESPONSE_HEAD_BYTES: usize = 14;
 /// Most bytes of a request's text: a path, or a command line with its candidates.
 pub(super) const MAX_REQUEST_BYTES: usize = 32 * 1024;
 
+/// Most bytes of an answer that is written together with its head: what a pipe takes in one piece (`PIPE_BUF`).
+const SMALL_ANSWER_BYTES: usize = 4096 - RESPONSE_HEAD_BYTES;
+
 /// Most bytes of a failure's JSON.
 pub(super) const MAX_FAILURE_BYTES: u64 = 64 * 1024;
 
@@ -159,6 +162,11 @@ pub(super) fn respond(output: &mut impl Write, answer: Result<(Vec<u8>, bool), F
     let mut head = MAGIC.to_vec();
     head.extend([status, u8::from(truncated)]);
     head.extend((bytes.len() as u64).to_le_bytes());
+    // A small answer is one message for one wake-up; a large one is not copied for that.
+    if bytes.len() <= SMALL_ANSWER_BYTES {
+        head.extend(&bytes);
+        return output.write_all(&head);
+    }
     output.write_all(&head)?;
     output.write_all(&bytes)
 }

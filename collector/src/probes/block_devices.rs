@@ -10,10 +10,14 @@ use assay_bundle::units::Bytes;
 
 use crate::door::Door;
 use crate::join::join_all;
+use crate::source::Request;
 
 const BLOCK: &str = "/sys/block";
 /// What is not a disk of its own.
 const LEFT_OUT: [&str; 10] = ["loop", "ram", "zram", "md", "dm-", "nbd", "sr", "fd", "mtdblock", "drbd"];
+/// What is read of every device.
+const FILES: [&str; 7] =
+    ["size", "queue/rotational", "removable", "ro", "device/model", "device/state", "device/ioerr_cnt"];
 /// The unit of `size`, whatever the device's own sector size.
 const SIZE_UNIT_BYTES: u64 = 512;
 
@@ -23,13 +27,17 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<BlockDevice>> {
         Ok(names) => names,
         Err(missing) => return missing.observed(),
     };
+    let names: Vec<&String> = names.iter().filter(|name| may_be_hardware(name)).collect();
+    let links: Vec<Request> = names.iter().map(|name| Request::link(format!("{BLOCK}/{name}"))).collect();
+    door.ahead(&links).await;
     // All at once: a shelf has hundreds of these files, and one after the other each waits for a reader twice.
-    let read = names.iter().filter(|name| may_be_hardware(name)).map(|name| async move {
+    let read = names.into_iter().map(|name| async move {
         let path = door.link(&format!("{BLOCK}/{name}")).await;
         let is_virtual = path.value().is_some_and(|path| path.contains("/virtual/"));
         if is_virtual && !name.starts_with("nvme") {
             return None;
         }
+        door.attributes_ahead(&format!("{BLOCK}/{name}"), &FILES).await;
         Some(device(door, name, path).await)
     });
     let devices: Vec<_> = join_all(read).await.into_iter().flatten().collect();

@@ -155,6 +155,9 @@ async fn answers(
         return Vec::new();
     }
     let tool = &order::tool(door).await;
+    let names = targets.iter().filter(|target| target.transport != Transport::Nvme);
+    let names: Vec<String> = names.map(|target| format!("{}/device/wwid", target.block.name)).collect();
+    door.attributes_ahead("/sys/block", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let slots = &Slots::new(targets.iter().map(|target| target.path.as_str()));
     let asked = targets.iter().map(|target| async move {
         let system = by_system(door, target).await;

@@ -180,8 +180,22 @@ fn event(row: &Row, line: u64) -> SystemEvent {
 /// The one thing that the sentence names. `[RAID5 Disk Volume: Drive 1 2 3] Error … Drive 3.` lists the members in its
 /// category, so what stands in brackets counts only when nothing follows them.
 fn subject(lower: &str) -> Option<String> {
+    if let Some(enclosure) = raid_enclosure(lower) {
+        // Its drives count from 1 as those of the machine do; without its name they would be taken for them.
+        return Some(match numbered(lower).filter(|own| own.starts_with("drive ")) {
+            Some(drive) => format!("enclosure {enclosure} {drive}"),
+            None => format!("enclosure {enclosure}"),
+        });
+    }
     let (category, sentence) = lower.split_once(']').map_or(("", lower), |(category, rest)| (category, rest));
     numbered(sentence).or_else(|| numbered(category))
+}
+
+/// `TR-004` of a sentence about an enclosure that makes RAID in hardware.
+fn raid_enclosure(lower: &str) -> Option<String> {
+    let (_, rest) = lower.split_once("tr-0").filter(|_| lower.contains("external raid"))?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).take(4).collect();
+    (!digits.is_empty()).then(|| format!("TR-0{digits}"))
 }
 
 fn numbered(text: &str) -> Option<String> {
@@ -264,8 +278,15 @@ mod tests {
             "[TR-004] External RAID group degraded. RAID group: 1, Device: TR-004. Check the status of all member disks.",
             "raid-degraded",
             true,
-            None,
+            Some("enclosure TR-004"),
         );
+        check(
+            "[External RAID] TR-004: Drive 2 unplugged.",
+            "drive-unplugged",
+            false,
+            Some("enclosure TR-004 drive 2"),
+        );
+        check("[External RAID] Drive 2 unplugged.", "drive-unplugged", false, Some("drive 2"));
         check("[Hardware Status] System Fan 2 failed.", "fan", false, Some("fan 2"));
         check("[Hardware Status] Power supply 1 failed.", "power-unit", false, Some("power supply 1"));
         check("[RAID5 Disk Volume: Drive 1 2 3] Rebuilding completed.", "raid-rebuilt", false, None);

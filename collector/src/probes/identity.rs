@@ -26,6 +26,17 @@ const HAL_CONF: &str = "/etc/hal.conf";
 const BOOT_CONF: &str = "/etc/default_config/BOOT.conf";
 const FILESYSTEMS: &str = "/proc/filesystems";
 const DMI: &str = "/sys/class/dmi/id";
+/// What is read of it.
+const DMI_NAMES: [&str; 8] = [
+    "sys_vendor",
+    "product_name",
+    "product_serial",
+    "chassis_serial",
+    "board_serial",
+    "board_name",
+    "bios_version",
+    "bios_date",
+];
 const DEVICE_TREE: &str = "/proc/device-tree";
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 const KERNEL: &str = "/proc/sys/kernel/osrelease";
@@ -66,6 +77,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> (Identity, Found) {
     let told = if qts { programs::ask(door, !hal_conf.is_absent()).await } else { Programs::default() };
     let platform = refined(platform, &told.version);
     let qnap = if qts { platform.as_ref().map(|_| "QNAP".to_owned()) } else { Observed::NotCollected };
+    door.attributes_ahead(DMI, &DMI_NAMES).await;
     let (sys_vendor, product_name) = (dmi("sys_vendor").await, dmi("product_name").await);
     let tree_model = tree("model").await;
     let hal_serial = serial::serial(conf(&hal_conf, "Enclosure_0", "serial"));

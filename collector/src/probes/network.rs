@@ -9,8 +9,24 @@ use assay_bundle::facts::network::NetworkLink;
 use assay_bundle::units::MegabitsPerSecond;
 
 use crate::door::Door;
+use crate::source::Request;
 
 const INTERFACES: &str = "/sys/class/net";
+/// What is read of every interface, on or off.
+const FILES: [&str; 12] = [
+    "flags",
+    "address",
+    "operstate",
+    "carrier_changes",
+    "statistics/rx_errors",
+    "statistics/rx_crc_errors",
+    "statistics/rx_frame_errors",
+    "statistics/rx_over_errors",
+    "statistics/rx_missed_errors",
+    "statistics/tx_errors",
+    "statistics/tx_carrier_errors",
+    "statistics/collisions",
+];
 /// `IFF_UP` of `if.h`: the administrator has switched it on.
 const UP: u32 = 1;
 
@@ -21,6 +37,9 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<NetworkLink>> {
         Err(missing) => return missing.observed(),
     };
     let mut links = Vec::new();
+    let devices = names.iter().filter(|name| *name != "lo");
+    let devices = devices.map(|name| Request::link(format!("{INTERFACES}/{name}/device")));
+    door.ahead(&devices.collect::<Vec<_>>()).await;
     for name in names.iter().filter(|name| *name != "lo") {
         let device = door.link(&format!("{INTERFACES}/{name}/device")).await;
         if !device.is_absent() {
@@ -36,6 +55,7 @@ pub(crate) async fn collect(door: &Door<'_>) -> Observed<Vec<NetworkLink>> {
 
 async fn link(door: &Door<'_>, name: &str) -> NetworkLink {
     let file = |file: &str| format!("{INTERFACES}/{name}/{file}");
+    door.attributes_ahead(&format!("{INTERFACES}/{name}"), &FILES).await;
     let flags = door.value(&file("flags"), "a hexadecimal number", hexadecimal).await;
     let down = flags.value().is_some_and(|flags| flags & UP == 0);
     let carrier = if down { switched_off() } else { door.flag(&file("carrier")).await };

@@ -39,6 +39,13 @@ fn uncovered() -> Entitlement {
         },
         standard: Coverage::Unknown { why: "no invoice date".to_owned() },
         rules: vec!["L3".to_owned()],
+        extended: Coverage::default(),
+        advanced_replacement: Coverage::default(),
+        on_site: Coverage::default(),
+        on_site_left: None,
+        global: Coverage::default(),
+        moved_to: None,
+        reasons: Vec::new(),
     }
 }
 

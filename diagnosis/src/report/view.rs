@@ -352,11 +352,7 @@ fn unknowns(unknowns: &[Unknown]) -> (Vec<Said>, Vec<Said>) {
 }
 
 fn entitlement(entitlement: &Entitlement) -> Vec<String> {
-    let standard = match &entitlement.standard {
-        Coverage::Until { last_day } => words::covered(last_day),
-        Coverage::AppearsExpired { last_day } => words::appears_expired(last_day),
-        Coverage::Unknown { why } => words::coverage_unknown(why),
-    };
+    let standard = coverage(&entitlement.standard);
     let period = match &entitlement.standard_period {
         StandardPeriod::Years { years, series, global_years } => words::period(*years, series, *global_years),
         StandardPeriod::Unknown { why } => words::period_unknown(why),
@@ -370,10 +366,32 @@ fn entitlement(entitlement: &Entitlement) -> Vec<String> {
     if !told {
         sentences.push(words::sentence(&period));
     }
+    // What no record speaks of is the portal's to look up, and no line on the device.
+    for (plan, covered) in [
+        (words::EXTENDED, &entitlement.extended),
+        (words::ADVANCED_REPLACEMENT, &entitlement.advanced_replacement),
+        (words::ON_SITE, &entitlement.on_site),
+    ] {
+        if !matches!(covered, Coverage::Unknown { .. } | Coverage::NotBought) {
+            sentences.push(format!("{plan}: {}.", coverage(covered)));
+        }
+    }
     if let Some(last) = sentences.last_mut().filter(|_| !entitlement.rules.is_empty()) {
         last.push_str(&format!(" [{}]", entitlement.rules.join(", ")));
     }
     sentences
+}
+
+fn coverage(coverage: &Coverage) -> String {
+    match coverage {
+        Coverage::Until { last_day } => words::covered(last_day),
+        Coverage::Starts { first_day, last_day } => words::covered_from(first_day, last_day),
+        Coverage::AppearsExpired { last_day } => words::appears_expired(last_day),
+        Coverage::Unknown { why } => words::coverage_unknown(why),
+        Coverage::NotBought => words::NOT_BOUGHT.to_owned(),
+        Coverage::NotEligible { why } => words::not_eligible(why),
+        Coverage::Moved { serial } => words::moved(serial),
+    }
 }
 
 fn cost(cost: &Cost) -> Vec<(&'static str, String)> {

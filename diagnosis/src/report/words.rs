@@ -223,7 +223,31 @@ pub(super) fn covered(last_day: &str) -> String {
 }
 
 pub(super) fn appears_expired(last_day: &str) -> String {
-    format!("appears over since {last_day}; dealers may give more: ask with the invoice")
+    format!("appears expired (last day {last_day}): check dealer and plans, which may give more")
+}
+
+/// Names of the plans (service terms E, A and O).
+pub(super) const EXTENDED: &str = "Extended warranty";
+/// As above.
+pub(super) const ADVANCED_REPLACEMENT: &str = "Advanced replacement";
+/// As above.
+pub(super) const ON_SITE: &str = "On-site service";
+/// The purchase record is there and names no such plan.
+pub(super) const NOT_BOUGHT: &str = "not bought";
+
+/// A plan whose own period begins later.
+pub(super) fn covered_from(first_day: &str, last_day: &str) -> String {
+    format!("covered from {first_day} through {last_day}")
+}
+
+/// The terms do not grant it, as recorded.
+pub(super) fn not_eligible(why: &str) -> String {
+    format!("not eligible as recorded: {why}")
+}
+
+/// A replacement has it now (A13).
+pub(super) fn moved(serial: &str) -> String {
+    format!("moved to the replacement with serial number {serial}")
 }
 
 pub(super) fn coverage_unknown(why: &str) -> String {

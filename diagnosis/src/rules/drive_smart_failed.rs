@@ -81,6 +81,13 @@ fn judge(facts: &Facts, drive: &Drive) -> Judgement {
         }
         Reason::Worn(why) => {
             let title = format!("The {subject} has used up its rated writes");
+            // A drive that calls itself unreliable is to be replaced whatever the reason; the words say that it is wear.
+            if drive.health_passed.value() == Some(&false) {
+                let title = format!("{title} and calls itself unreliable");
+                let mut finding = finding(facts, drive, Verdict::Confirmed, title, &DRIVE_WORN, why);
+                finding.advice = "Worn out, not defective: back up the data and replace the drive soon. Wear is not covered by a warranty; its maker decides by the rated writes.".to_owned();
+                return Judgement::found(subject, finding);
+            }
             let mut finding = finding(facts, drive, Verdict::Watch, title, &DRIVE_WORN, why);
             finding.advice = "Worn, not defective: it lost no data. Plan its replacement and keep backups; wear is not covered by a warranty.".to_owned();
             finding.test = test(
@@ -259,7 +266,7 @@ pub(crate) mod tests {
         check(nvme("nvme0", nvme_health(0x08, 3, 0)), "found, confirmed", "0x08");
         check(nvme("nvme0", nvme_health(0x01, 3, 0)), "found, confirmed", "0x01");
         check(nvme("nvme0", nvme_health(0x02, 3, 0)), "exonerated", "heat, not a defect");
-        check(nvme("nvme0", nvme_health(0x04, 110, 0)), "found, watch", "Worn, not defective");
+        check(nvme("nvme0", nvme_health(0x04, 110, 0)), "found, confirmed", "Worn out, not defective");
         check(nvme("nvme0", nvme_health(0x04, 110, 7)), "found, confirmed", "media_errors");
         check(nvme("nvme0", nvme_health(0x04, 20, 0)), "found, confirmed", "0x04");
         check(nvme("nvme0", nvme_health(0, 104, 0)), "found, watch", "Worn, not defective");

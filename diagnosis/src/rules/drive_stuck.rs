@@ -10,6 +10,7 @@ use crate::evidence::{listed, test, told};
 use crate::gone;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
+use crate::rules::drive_dropped;
 use crate::subject::{disk, drive_of, identity, location, name, sorted, suspects};
 use crate::view::View;
 
@@ -28,7 +29,7 @@ pub static RULE: Rule = Rule {
 fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     let facts = view.facts;
     let mut judgements = stuck(facts);
-    judgements.extend(gone::judge(facts));
+    judgements.extend(gone::judge(facts, &drive_dropped::told(view)));
     judgements
 }
 

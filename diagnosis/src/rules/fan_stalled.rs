@@ -4,15 +4,25 @@ use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
 use assay_bundle::facts::chassis::Enclosure;
+use assay_bundle::facts::history::{Metric, Subject};
 use assay_bundle::facts::hwmon::Fan;
 use assay_bundle::observed::{NOBODY_ANSWERED, NOBODY_READ};
 use assay_bundle::units::Rpm;
 
 use crate::certainty::{FAN_STALLED, FAN_STANDS_STILL, Place};
+use crate::controller::{failing_fan, sensor_evidence};
+use crate::course::series_of;
+use crate::earlier::{self, RECORDER, Standing};
 use crate::evidence::{seen, seen_or_why, test, told};
 use crate::rule::{Judgement, Outcome, Rule, over};
 use crate::view::View;
 
+/// So many readings of 0 prove a stall (hardware.md F1: three samples).
+const PROVEN_BY_READINGS: usize = 3;
+/// Over so many seconds at least (hardware.md F1).
+const PROVEN_OVER_S: u64 = 60;
+/// A fan that came back from 0 so often may be stopped on purpose: judgement.
+const STOPS_ON_PURPOSE_FROM: usize = 2;
 /// Below this share of its own minimum a fan does not cool (percent).
 const SLOW_BELOW_PERCENT: u64 = 20;
 
@@ -24,7 +34,7 @@ pub static RULE: Rule = Rule {
     checks: "Each fan input: whether a fan that is known to exist stands still or turns far below its minimum while it is driven, or is reported as failed by its chip or by QTS; and whether every fan of the model's plan gave a reading.",
     why: "Without its fan a NAS heats its drives, its memory and its power supply until they wear out or it shuts down.",
     what_to_do: "Look and listen whether the fan turns, remove dust and anything that blocks it, and replace the fan if it stays still.",
-    threshold_source: "0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and a stall counts as proven only by three readings over a minute. An input without a fan reads 0 RPM as well (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there. A labelled fan that is driven and alarms while others turn is suspected; without one of these it is watched.",
+    threshold_source: "0 RPM, or under 20 % of the model's own minimum. One reading never confirms: some models stop fans on purpose, and a stall counts as proven only by three readings over a minute, by the flight recorder, while the fan is driven or QTS or the board's controller calls it failed as well. An input without a fan reads 0 RPM as well (hwmon-sysfs), so a fan counts only when the model, its label or a fault flag says that it is there. A labelled fan that is driven and alarms while others turn is suspected; without one of these it is watched.",
     evaluate,
 };
 
@@ -34,7 +44,7 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
 
 fn judgements(facts: &Facts) -> Vec<Judgement> {
     let mut judgements =
-        over(&facts.fans, "fans", true, |fans| fans.iter().map(|fan| judge(fans, fan)).collect());
+        over(&facts.fans, "fans", true, |fans| fans.iter().map(|fan| judge(facts, fans, fan)).collect());
     judgements.extend(unanswered(facts, &judgements));
     judgements
 }
@@ -64,7 +74,7 @@ pub(crate) fn stalled(facts: &Facts) -> Vec<String> {
     judgements(facts).into_iter().filter_map(found).collect()
 }
 
-fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
+fn judge(facts: &Facts, fans: &[Fan], fan: &Fan) -> Judgement {
     let subject = name(fan);
     let expected = fan.expected.value().copied();
     if expected == Some(false) {
@@ -73,7 +83,8 @@ fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
     let expected = expected == Some(true);
     if fan.fault.value() == Some(&true) {
         let title = format!("{} is reported as failed", called(&subject));
-        return found(fans, fan, Verdict::Suspected, title);
+        let verdict = if proven(facts, fan) { Verdict::Confirmed } else { Verdict::Suspected };
+        return found(facts, fans, fan, verdict, title);
     }
     let speed = match &fan.speed_rpm {
         Observed::Seen { value, .. } => *value,
@@ -94,7 +105,7 @@ fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
         return match slow(fan, speed) {
             true => {
                 let title = format!("{} turns far below its minimum speed", called(&subject));
-                found(fans, fan, Verdict::Suspected, title)
+                found(facts, fans, fan, Verdict::Suspected, title)
             }
             false => Judgement::clear(subject),
         };
@@ -111,11 +122,16 @@ fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
     match (expected || alarmed, labelled, driven || others_spin) {
         (true, _, true) => {
             let title = format!("{} stands still while it should turn", called(&subject));
-            found(fans, fan, Verdict::Suspected, title)
+            let verdict = match stops_on_purpose(facts, fan) {
+                _ if proven(facts, fan) => Verdict::Confirmed,
+                true => Verdict::Watch,
+                false => Verdict::Suspected,
+            };
+            found(facts, fans, fan, verdict, title)
         }
         (true, _, false) | (false, true, true) => {
             let title = format!("{} stands still", called(&subject));
-            found(fans, fan, Verdict::Watch, title)
+            found(facts, fans, fan, Verdict::Watch, title)
         }
         (false, true, false) => {
             let why = "reads 0 RPM, and nothing says whether it is meant to stand still";
@@ -128,6 +144,45 @@ fn judge(fans: &[Fan], fan: &Fan) -> Judgement {
         // An unpopulated header: 0 RPM, and nothing speaks of a fan.
         (false, false, _) => Judgement::not_applicable(subject),
     }
+}
+
+/// How long earlier runs saw this fan at 0.
+fn standing(facts: &Facts, fan: &Fan) -> Option<Standing> {
+    earlier::standing(facts, series_of(facts, Subject::Fan, &fan.name, Metric::SpeedRpm)?)
+}
+
+/// Whether a stall is proven: enough readings of 0 over time of a fan that must exist, with a second source that says
+/// it should turn. An unreadable speed is no reading of 0.
+fn proven(facts: &Facts, fan: &Fan) -> bool {
+    let known = fan.expected.value() == Some(&true) || fan.label.is_seen();
+    let should_turn = fan.fault.value() == Some(&true)
+        || fan.pwm.value().is_some_and(|level| *level > 0)
+        || failing_fan(facts, &fan.name).is_some();
+    let long =
+        standing(facts, fan).is_some_and(|s| s.readings >= PROVEN_BY_READINGS && s.over_s >= PROVEN_OVER_S);
+    fan.speed_rpm.value() == Some(&Rpm(0)) && fan.pwm.value() != Some(&0) && known && should_turn && long
+}
+
+/// Whether the fan came back from 0 before and nothing says how it is driven: some models stop fans when it is cool.
+fn stops_on_purpose(facts: &Facts, fan: &Fan) -> bool {
+    let unknown = !fan.pwm.is_seen() && failing_fan(facts, &fan.name).is_none();
+    unknown && standing(facts, fan).is_some_and(|s| s.restarts >= STOPS_ON_PURPOSE_FROM)
+}
+
+/// What QTS's log and the board's controller say of the same fan.
+fn second_sources(facts: &Facts, fan: &Fan) -> Vec<Evidence> {
+    let mut evidence: Vec<Evidence> =
+        failing_fan(facts, &fan.name).into_iter().map(sensor_evidence).collect();
+    let own = fan.name.strip_prefix("system ");
+    if let (Observed::Seen { value: log, from }, Some(own)) = (&facts.event_log, own) {
+        let told_of = log.events.iter().rev().find(|e| e.kind == "fan" && e.subject.as_deref() == Some(own));
+        evidence.extend(told_of.map(|event| {
+            let at = event.at_unix_s.map(|at| format!(" at {}", crate::text::date(at))).unwrap_or_default();
+            let from = format!("{from}#L{}", event.line);
+            told("event_log.events", format!("QTS reported {own}{at}"), &from)
+        }));
+    }
+    evidence
 }
 
 /// Slow counts only against the minimum of a fan that the model knows: default minimums of monitoring chips mean
@@ -156,7 +211,7 @@ fn called(subject: &str) -> String {
     }
 }
 
-fn found(fans: &[Fan], fan: &Fan, verdict: Verdict, title: String) -> Judgement {
+fn found(facts: &Facts, fans: &[Fan], fan: &Fan, verdict: Verdict, title: String) -> Judgement {
     let row = if verdict == Verdict::Watch { &FAN_STANDS_STILL } else { &FAN_STALLED };
     let place = name(fan);
     let suspects = row.suspects(|share| match share.kind {
@@ -177,6 +232,13 @@ fn found(fans: &[Fan], fan: &Fan, verdict: Verdict, title: String) -> Judgement 
     evidence.extend(fan.pwm.value().map(|level| {
         told(path("pwm"), format!("driven at {level} of 255"), fan.pwm.place().unwrap_or_default())
     }));
+    let standing = standing(facts, fan).filter(|_| fan.speed_rpm.value() == Some(&Rpm(0)));
+    evidence.extend(standing.map(|s| {
+        let words =
+            format!("0 RPM in {} readings or more over {} minutes", s.readings, s.over_s.div_ceil(60));
+        told(format!("history[{}].speed_rpm", fan.name), words, RECORDER)
+    }));
+    evidence.extend(second_sources(facts, fan));
     evidence.extend(fans.iter().filter(|f| f.name != fan.name).filter_map(|f| {
         seen(format!("fans[{}].speed_rpm", f.name), &f.speed_rpm)
             .filter(|_| f.speed_rpm.value() > Some(&Rpm(0)))
@@ -185,11 +247,21 @@ fn found(fans: &[Fan], fan: &Fan, verdict: Verdict, title: String) -> Judgement 
     if fan.fault.value() == Some(&true) && fan.speed_rpm.value().is_some_and(|r| *r > Rpm(0)) {
         finding.counter_evidence.extend(seen(path("speed_rpm"), &fan.speed_rpm));
     }
-    finding.counter_evidence.push(told(
-        "fans",
-        "one reading only: three readings over a minute would be proof",
-        "",
-    ));
+    if stops_on_purpose(facts, fan) {
+        let words = "it came back from 0 RPM before: some models stop fans while it is cool";
+        finding.counter_evidence.push(told("history", words, RECORDER));
+    }
+    if verdict == Verdict::Confirmed {
+        finding.advice =
+            "Replace the fan; until then leave the case open to the air and keep the load low.".to_owned();
+    } else {
+        let words = if standing.is_some_and(|s| s.readings >= PROVEN_BY_READINGS) {
+            "nothing beside the readings says that it is driven"
+        } else {
+            "one reading only: three readings over a minute would be proof"
+        };
+        finding.counter_evidence.push(told("fans", words, ""));
+    }
     finding.test = test(
         "Look and listen at the fan for a minute, set the fan speed to high in the system settings, and run a check again.",
         &[
@@ -259,6 +331,43 @@ pub(crate) mod tests {
         check(vec![driven, other()], &["found, watch", "clear"], "CPU fan");
         check(vec![alarmed.clone(), other()], &["found, suspected", "clear"], "the chip alarms");
         check(vec![alarmed], &["found, watch"], "CPU fan");
+    }
+
+    #[test]
+    fn three_readings_over_a_minute_prove_a_stall() {
+        use crate::fixture::{bmc_sensor, recorded_name, with_bmc};
+        const NOW: i64 = 1_700_000_100;
+        let check = |fan: Fan, points: &[(i64, u32, Option<i64>)], state: &str, says: &str| {
+            let facts = with_fans(vec![fan, crate::fixture::fan("system fan 2", 900)]);
+            let facts = recorded_name(facts, Subject::Fan, "system fan 1", Metric::SpeedRpm, points);
+            let looked = [(NOW - 300, 0, Some(40)), (NOW - 200, 0, Some(44))];
+            let facts = recorded_name(facts, Subject::Sensor, "CPU", Metric::TemperatureC, &looked);
+            crate::fixture::check(evaluate, &facts, &[state, "clear"], says);
+            facts
+        };
+        let stands = [(NOW - 9_000, 0, Some(900)), (NOW - 600, 0, Some(0))];
+        let still = || fan("system fan 1", 0);
+        let driven = || Fan { pwm: Observed::seen(120, "x"), ..still() };
+        check(driven(), &stands, "found, confirmed", "0 RPM in 4 readings or more over 10 minutes");
+        check(driven(), &stands[..1], "found, suspected", "one reading only");
+        check(driven(), &[(NOW - 30, 0, Some(0))], "found, suspected", "one reading only");
+        check(Fan { fault: Observed::seen(true, "x"), ..still() }, &stands, "found, confirmed", "");
+        // Nothing says that it is driven: a model may stop it.
+        let facts = check(still(), &stands, "found, suspected", "nothing beside the readings");
+        check(Fan { pwm: Observed::seen(0, "x"), ..still() }, &stands, "exonerated", "meant to");
+        let stops = [900, 0, 900, 0, 900, 0].into_iter().zip((1..=6).rev());
+        let stops: Vec<_> = stops.map(|(rpm, ago)| (NOW - ago * 1_000, 0, Some(rpm))).collect();
+        check(still(), &stops, "found, watch", "some models stop fans");
+        check(driven(), &stops, "found, confirmed", "");
+        check(
+            Fan { speed_rpm: Observed::unreadable("65535"), ..driven() },
+            &stands,
+            "cannot tell, required",
+            "",
+        );
+        let sensors = vec![bmc_sensor("FAN1", "lcr", Some((0, "RPM")))];
+        let facts = with_bmc(facts, sensors, Vec::new());
+        crate::fixture::check(evaluate, &facts, &["found, confirmed", "clear"], "bmc.sensors[FAN1]");
     }
 
     #[test]

@@ -3,15 +3,19 @@
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, Finding, SuspectKind, Verdict};
 use assay_bundle::facts::Facts;
+use assay_bundle::facts::drive::Drive;
 use assay_bundle::facts::md::{MdArray, MdMember, MdMemberState};
 
 use crate::arrays::{SYSTEM_ARRAY_SLOTS, is_system, lost, members_in, names, rebuilding, without_redundancy};
-use crate::certainty::{ARRAY_NOT_RUNNING, MEMBER_KICKED, MEMBER_MISSING, Place, Row, SEVERAL_KICKED, Share};
+use crate::certainty::{
+    MEMBER_KICKED, MEMBER_MISSING, MEMBER_OUT_OF_DATE, Place, Row, SEVERAL_KICKED, Share,
+};
+use crate::departed::{self, Departed, departed, the_one};
+use crate::doubt::{self, Doubt};
 use crate::evidence::{listed, seen, test, told};
-use crate::pools;
 use crate::removal::safe_to_remove;
 use crate::rule::{Judgement, Rule, over};
-use crate::subject::{drive_of, identity, location, log_witness, place};
+use crate::subject::{disk, drive_of, identity, location, log_witness, name, place};
 use crate::view::View;
 
 /// The rule.
@@ -19,22 +23,24 @@ pub static RULE: Rule = Rule {
     code: "MD-001",
     title: "Data array is degraded",
     component: Component::StorageState,
-    checks: "Each md array that holds data: whether it runs and every slot has a working member. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives. Each ZFS pool: one that is not whole is told as an unknown, because no rule of this version judges pools.",
+    checks: "Each md array that holds data: whether every slot has a working member, and if not which drive left. QNAP's own system arrays are judged by their members only, because they always have more slots than the machine has drives.",
     why: "A degraded array has lost part or all of its redundancy: the next failure takes data with it.",
     what_to_do: "Back up the data first. Pull no working drive until the array is whole; find out why the member left before a new drive goes in.",
     threshold_source: "One slot without a working member, or one member marked faulty by md (kernel documentation, md.rst). System arrays by number: real /proc/mdstat samples of QTS and QuTS hero show 24 to 128 slots there by design.",
     evaluate,
 };
 
+/// While md fills a member.
+const LEAVE_IN_PLACE: &str =
+    "Leave every drive in place until the rebuild ends, and keep the backup current.";
+
 fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     let facts = view.facts;
-    let mut judgements = over(&facts.md_arrays, "data arrays", true, |arrays| {
+    over(&facts.md_arrays, "data arrays", true, |arrays| {
         let mut sorted: Vec<&MdArray> = arrays.iter().collect();
         sorted.sort_by_key(|a| (a.name.len(), a.name.clone()));
         sorted.into_iter().map(|array| judge(facts, array)).collect()
-    });
-    judgements.extend(pools::judge(facts));
-    judgements
+    })
 }
 
 fn judge(facts: &Facts, array: &MdArray) -> Judgement {
@@ -56,12 +62,13 @@ fn judge(facts: &Facts, array: &MdArray) -> Judgement {
     if !faulty.is_empty() {
         return Judgement::found(subject, kicked(facts, array, &faulty));
     }
+    // An array that does not run is MD-004's.
     if array.state.value().is_some_and(|state| state == "inactive") {
-        return inactive(array);
+        return Judgement::not_applicable(subject);
     }
     match (lost(array), array.members.value()) {
         (Some(0), _) => Judgement::clear(subject),
-        (Some(slots), _) => Judgement::found(subject, missing(array, slots)),
+        (Some(slots), _) => Judgement::found(subject, missing(facts, array, slots)),
         // An array without redundancy does not run unless every member is there, and md counts no slots for it.
         (None, _) if without_redundancy(array) && array.state.is_seen() => Judgement::clear(subject),
         (None, None) => Judgement::cannot_tell(subject, members_unread(&array.members), true),
@@ -88,7 +95,14 @@ fn by_design(array: &MdArray) -> String {
 /// md threw members out: the kicked drives are suspects, or what they share when there are several.
 fn kicked(facts: &Facts, array: &MdArray, faulty: &[&MdMember]) -> Finding {
     let drives: Vec<_> = faulty.iter().filter_map(|m| drive_of(facts, &m.device)).collect();
-    let where_ = if drives.is_empty() {
+    let departed = if drives.is_empty() { departed(facts) } else { Vec::new() };
+    let left = match faulty {
+        [one] => the_one(&departed, Some(&one.device)),
+        _ => None,
+    };
+    let where_ = if let Some(left) = left {
+        left.name()
+    } else if drives.is_empty() {
         names(faulty)
     } else {
         listed(&drives.iter().map(|d| location(d)).collect::<Vec<_>>())
@@ -97,7 +111,7 @@ fn kicked(facts: &Facts, array: &MdArray, faulty: &[&MdMember]) -> Finding {
     let row = if several { &SEVERAL_KICKED } else { &MEMBER_KICKED };
     let suspects = row.suspects(|share| match (share.kind, drives.as_slice()) {
         (SuspectKind::Part, [drive]) => place(drive),
-        (SuspectKind::Part, _) => Place::at(where_.clone()),
+        (SuspectKind::Part, _) => left.map_or_else(|| Place::at(where_.clone()), Departed::place),
         (_, _) if share.component == Component::Psu => Place::at("the unit"),
         _ => Place::at(where_.clone()),
     });
@@ -108,12 +122,14 @@ fn kicked(facts: &Facts, array: &MdArray, faulty: &[&MdMember]) -> Finding {
     finding.evidence.extend(log_witness(facts, &["md-member-failed"], |subject| {
         faulty.iter().any(|m| subject == Some(m.device.as_str()))
     }));
+    finding.evidence.extend(departed.iter().map(Departed::evidence));
     if let [drive] = drives.as_slice() {
         finding.evidence.extend(identity(drive));
         finding.safe_to_remove = Some(safe_to_remove(facts, drive));
     }
     if let Some(action) = rebuilding(array) {
         finding.counter_evidence.push(rebuild(array, &action));
+        finding.advice = LEAVE_IN_PLACE.to_owned();
     }
     finding.test = test(
         "Read the kicked drive's health table and the kernel log around the moment it was kicked, and run its extended self-test; nothing is moved.",
@@ -127,28 +143,66 @@ fn kicked(facts: &Facts, array: &MdArray, faulty: &[&MdMember]) -> Finding {
     finding
 }
 
-/// Slots are empty, and nobody is marked faulty.
-fn missing(array: &MdArray, slots: u32) -> Finding {
+/// Slots are empty, and nobody is marked faulty: a drive left, or one that is there was left out.
+fn missing(facts: &Facts, array: &MdArray, slots: u32) -> Finding {
     let empty = empty_slots(array);
     let where_ =
         if empty.is_empty() { format!("{slots} of its slots") } else { format!("slot {}", listed(&empty)) };
-    let place = |_: &Share| Place::at(format!("{where_} of {}", array.name));
-    let row: &Row = &MEMBER_MISSING;
+    let departed = departed(facts);
+    // A kernel name of this boot's log leads to the drive that had it when an earlier run looked.
+    let logged = facts.kernel_log.value().into_iter().flat_map(|log| &log.events);
+    let failed = logged.rev().find(|e| e.says("md-member-failed")).and_then(|e| e.subject.as_deref());
+    let left = (slots == 1).then(|| the_one(&departed, failed)).flatten();
+    let out = left_out(facts, array);
+    let unclean = unclean_stop(facts, array);
+    let out_of_date = match (out.as_slice(), &unclean) {
+        ([drive], Some(_)) if departed.is_empty() && slots == 1 => Some(*drive),
+        _ => None,
+    };
+    let row: &Row = if out_of_date.is_some() { &MEMBER_OUT_OF_DATE } else { &MEMBER_MISSING };
+    let place = |share: &Share| match (share.kind, left, out_of_date) {
+        (SuspectKind::Part, Some(left), _) => left.place(),
+        (SuspectKind::Part, None, Some(drive)) => place(drive),
+        (SuspectKind::Environment, ..) => Place::at("the unit"),
+        (_, Some(left), _) => Place::at(left.place().location),
+        (_, None, Some(drive)) => Place::at(location(drive)),
+        (_, None, None) => Place::at(format!("{where_} of {}", array.name)),
+    };
     if let Some(action) = rebuilding(array) {
         let title =
             format!("Array {} is being rebuilt ({action}); its redundancy is not back yet", array.name);
         let mut finding = RULE.finding(Verdict::Watch, title, row.suspects(place), evidence(array));
         finding.evidence.push(rebuild(array, &action));
-        finding.advice =
-            "Leave every drive in place until the rebuild ends, and keep the backup current.".to_owned();
+        finding.advice = LEAVE_IN_PLACE.to_owned();
         finding.test = test(
             "Check again when the rebuild has ended.",
             &["Whole: the member is back.", "Degraded again: its drive, or the link to it, is at fault."],
         );
         return finding;
     }
-    let title = format!("Array {} is degraded: {where_} has no working member", array.name);
+    let who = match (left, out_of_date, departed.is_empty()) {
+        (Some(left), ..) => format!("; the drive {} left", left.name()),
+        (None, Some(drive), _) => format!("; the {} is there and was left out", name(drive)),
+        (None, None, false) => format!("; among these that left: {}", departed::names(&departed)),
+        (None, None, true) => String::new(),
+    };
+    let title = format!("Array {} is degraded: {where_} has no working member{who}", array.name);
     let mut finding = RULE.finding(Verdict::Suspected, title, row.suspects(place), evidence(array));
+    finding.evidence.extend(departed.iter().map(Departed::evidence));
+    finding.evidence.extend(log_witness(facts, &["md-member-failed"], |subject| subject == failed));
+    if departed.is_empty() {
+        finding.counter_evidence.extend(out.iter().map(|drive| {
+            told(
+                format!("drives[{}]", drive.device),
+                "it is there, answers well and is in no data array",
+                drive.health_passed.place().unwrap_or_default(),
+            )
+        }));
+    }
+    if out_of_date.is_some() {
+        finding.counter_evidence.extend(unclean);
+        finding.advice = "Back up the data first. Nothing speaks of a defect: the member was left out after the power went away. Add the same drive to the array again, and look after the power input.".to_owned();
+    }
     finding.test = test(
         "Compare the drives that the machine lists with its bays, and read the kernel log for a drive that left; nothing is moved.",
         &[
@@ -159,30 +213,30 @@ fn missing(array: &MdArray, slots: u32) -> Finding {
     finding
 }
 
-/// An array that the kernel knows and does not run.
-fn inactive(array: &MdArray) -> Judgement {
-    let subject = array.name.clone();
-    let members = array.members.value();
-    let all_spare = members.is_some_and(|m| m.iter().all(|m| m.state == MdMemberState::Spare));
-    if all_spare && !array.level.is_seen() {
-        let why = "not assembled: a container, or left over from another machine";
-        return Judgement::cannot_tell(subject, why, false);
-    }
-    let place = |_: &Share| Place::at(format!("members of {}", array.name));
-    let title = format!("Array {} does not run", array.name);
-    let mut finding =
-        RULE.finding(Verdict::Suspected, title, ARRAY_NOT_RUNNING.suspects(place), evidence(array));
-    finding.advice =
-        "Do not create, format or force anything: that destroys what can still be read. Ask support first."
-            .to_owned();
-    finding.test = test(
-        "Compare the drives that the machine lists with its bays, and read the kernel log of the start; nothing is moved.",
-        &[
-            "Drives are missing: they died or lost their link.",
-            "Every drive is there: the members disagree after an unclean stop, or belong to another machine.",
-        ],
-    );
-    Judgement::found(subject, finding)
+/// Drives that are there, answer well, hold parts of the system's arrays, and are in no data array: as md leaves a
+/// member out whose superblock is older than the others'.
+fn left_out<'f>(facts: &'f Facts, array: &MdArray) -> Vec<&'f Drive> {
+    let arrays = facts.md_arrays.value().map(Vec::as_slice).unwrap_or_default();
+    let has = |drive: &Drive, system: bool| {
+        arrays
+            .iter()
+            .filter(|a| is_system(facts, a) == system || a.name == array.name && !system)
+            .any(|a| a.members.value().into_iter().flatten().any(|m| disk(&m.device) == disk(&drive.device)))
+    };
+    let sound = |drive: &Drive| doubt::of_drive(facts, drive) == Doubt::Sound;
+    let drives = facts.drives.value().into_iter().flatten();
+    drives.filter(|d| has(d, true) && !has(d, false) && sound(d)).collect()
+}
+
+/// What says that the machine stopped without writing its superblocks.
+fn unclean_stop(facts: &Facts, array: &MdArray) -> Option<Evidence> {
+    let logged = log_witness(facts, &["md-unclean"], |subject| subject == Some(array.name.as_str()));
+    logged.or_else(|| {
+        let Observed::Seen { value, from } = &facts.event_log else { return None };
+        let stop = value.events.iter().rev().find(|e| e.kind == "unclean-shutdown")?;
+        let at = stop.at_unix_s.map(crate::text::date).or(stop.at_text.clone()).unwrap_or_default();
+        Some(told("event_log.events", format!("the system was not shut down, {at}"), from))
+    })
 }
 
 /// The slots that no member works in, as far as the members' slots are known: `/proc/mdstat` alone does not name them.
@@ -235,9 +289,11 @@ fn rebuild(array: &MdArray, action: &str) -> Evidence {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::departed::tests::remembering;
     use crate::fixture::{Four, array, nas, with_arrays};
     use MdMemberState::{Faulty, InSync, Rebuilding, Spare};
     use assay_bundle::facts::identity::Platform;
+    use assay_bundle::facts::kernel_log::KernelEvent;
 
     pub(crate) fn four() -> Four {
         use MdMemberState::{Faulty, InSync};
@@ -299,14 +355,45 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_array_that_does_not_run() {
-        let mut dead = raid5("md1", None);
-        dead.state = Observed::seen("inactive".to_owned(), "proc/mdstat");
-        check(vec![dead], &["found, suspected"], "does not run");
-        let mut left_over = array("md127", "", 0, &[("sdd1", Spare)]);
-        left_over.state = Observed::seen("inactive".to_owned(), "proc/mdstat");
-        left_over.level = Observed::Absent;
-        check(vec![left_over], &["cannot tell"], "not assembled");
+    fn who_left_is_named() {
+        let degraded = || with_arrays(vec![raid5("md1", None)]);
+        let check = |facts: &Facts, says: &str| {
+            crate::fixture::check(evaluate, facts, &["found, suspected"], says);
+        };
+        check(&remembering(degraded(), &[("Z9", 4, "sdd")]), "the drive ST4000VN006 Z9 of bay 4 left");
+        check(&remembering(degraded(), &[("Z9", 4, "sdd")]), "serial: Some(\"Z9\")");
+        let two = [("Z8", 5, "sde"), ("Z9", 4, "sdd")];
+        check(&remembering(degraded(), &two), "among these that left: ST4000VN006 Z8 of bay 5 and");
+        let failed = |subject: &str| KernelEvent {
+            signature: "md-member-failed".to_owned(),
+            subject: Some(subject.to_owned()),
+            ..KernelEvent::default()
+        };
+        let logged = crate::fixture::with_log(remembering(degraded(), &two), vec![failed("sdd3")]);
+        check(&logged, "the drive ST4000VN006 Z9 of bay 4 left");
+        // The kicked member is still listed and its drive is not.
+        let members = [("sda3", InSync), ("sdb3", InSync), ("sdz3", Faulty)];
+        let kicked = with_arrays(vec![array("md1", "raid5", 3, &members)]);
+        check(&remembering(kicked, &[("Z9", 4, "sdz")]), "md kicked sdz3 (ST4000VN006 Z9 of bay 4)");
+    }
+
+    #[test]
+    fn a_member_that_was_only_out_of_date_is_no_defect() {
+        let members = [("sda1", InSync), ("sdb1", InSync), ("sdc1", InSync)];
+        let arrays = || vec![raid5("md1", None), array("md9", "raid1", 32, &members)];
+        let check = |facts: &Facts, says: &str| {
+            crate::fixture::check(evaluate, facts, &["found, suspected", "exonerated"], says);
+        };
+        check(&with_arrays(arrays()), "it is there, answers well and is in no data array");
+        let event = KernelEvent {
+            signature: "md-unclean".to_owned(),
+            subject: Some("md1".to_owned()),
+            ..KernelEvent::default()
+        };
+        let unclean = crate::fixture::with_log(with_arrays(arrays()), vec![event]);
+        check(&unclean, "the drive in bay 3 (sdc) is there and was left out");
+        check(&unclean, "component: PowerInput");
+        check(&remembering(unclean, &[("Z9", 4, "sdd")]), "Z9 of bay 4 left");
     }
 
     #[test]
@@ -328,8 +415,5 @@ pub(crate) mod tests {
         lists(Observed::NotCollected, "cannot tell, required");
         lists(Observed::unreadable("denied"), "cannot tell, required");
         lists(Observed::Absent, "not applicable");
-        let mut hero = with_arrays(vec![raid5("md1", Some(InSync))]);
-        hero.identity.platform = Observed::seen(Platform::QutsHero, "x");
-        crate::fixture::check(evaluate, &hero, &["clear", "cannot tell, required"], "ZFS pools");
     }
 }

@@ -1,29 +1,29 @@
 //! MEM-001: memory delivered data that could not be corrected.
 
+use std::collections::BTreeMap;
+
 use assay_bundle::Observed;
 use assay_bundle::diagnosis::{Component, Evidence, SuspectKind, Verdict};
-use assay_bundle::facts::Facts;
 use assay_bundle::facts::dimm::MemorySlot;
 use assay_bundle::facts::edac::{Dimm, MemoryController};
 use assay_bundle::observed::NOBODY_READ_THEM;
 
 use crate::certainty::{MEMORY_UE_PLACED, MEMORY_UE_UNPLACED, Place, Row};
 use crate::evidence::{listed, seen, test, told};
+use crate::happenings::Happening;
+use crate::machine_check::{Failed, record};
 use crate::rule::{Judgement, Outcome, Rule, over};
-use crate::subject::log_witness;
 use crate::view::View;
 
 /// From so many uncorrected errors a module is replaced.
 const UNCORRECTED_FROM: u64 = 1;
-/// Signatures of the kernel log that say the same where no controller counts.
-const UNCORRECTED_IN_LOG: [&str; 2] = ["edac-uncorrected", "memory-page-failed"];
 
 /// The rule.
 pub static RULE: Rule = Rule {
     code: "MEM-001",
     title: "Memory delivered data that could not be corrected",
     component: Component::Memory,
-    checks: "The error counters of each memory controller, by module where the controller knows it, and the kernel log: errors that could not be corrected.",
+    checks: "The error counters of each memory controller, by module where the controller knows it, and the kernel log of this and earlier starts (EDAC, machine checks, the firmware's own records, pages that were given up): errors that could not be corrected.",
     why: "An uncorrected error is wrong data in memory: it crashes programs, or reaches the drives as silent corruption.",
     what_to_do: "Make a backup from before the error if there is one, power off, and replace the named module; until then trust nothing that was written since.",
     threshold_source: "One uncorrected error: hard faults dominate (Schroeder et al. 2009), and servers replace a module on any (EDAC counters, kernel documentation ras/main).",
@@ -48,19 +48,52 @@ fn evaluate(view: &View<'_>) -> Vec<Judgement> {
     };
     // A machine whose firmware keeps the counters to itself still logs; with a counter found the log adds nothing.
     let counted = judgements.iter().any(|j| matches!(j.outcome, Outcome::Found(_)));
-    if let Some(logged) = log_witness(facts, &UNCORRECTED_IN_LOG, |_| true).filter(|_| !counted) {
-        let title =
-            "The kernel met memory that could not be corrected; which module was not recorded".to_owned();
-        let row = &MEMORY_UE_UNPLACED;
-        let place = "one of the modules";
-        judgements.insert(0, found("memory".to_owned(), Verdict::Suspected, title, row, place, vec![logged]));
+    if !counted {
+        judgements.splice(0..0, logged(view));
     }
     judgements
 }
 
+/// By module, what the log says; without a module, once for all of it. A module that only an earlier boot's log names
+/// may have been replaced since.
+fn logged(view: &View<'_>) -> Vec<Judgement> {
+    let uncorrected =
+        |h: &&Happening<'_>| record(h.event).is_some_and(|r| r.failed == Failed::Memory && !r.corrected);
+    let mut by_module: BTreeMap<Option<&str>, Vec<&Happening<'_>>> = BTreeMap::new();
+    for happening in view.log.iter().filter(uncorrected) {
+        let module = record(happening.event).and_then(|r| r.module);
+        by_module.entry(module).or_default().push(happening);
+    }
+    // Several lines of one error: the one that names a module stands for those that do not.
+    if by_module.len() > 1 {
+        by_module.remove(&None);
+    }
+    by_module.into_iter().map(|(module, happenings)| log_found(module, &happenings)).collect()
+}
+
+fn log_found(module: Option<&str>, happenings: &[&Happening<'_>]) -> Judgement {
+    let times = happenings.iter().map(|h| h.times()).fold(0, u64::saturating_add);
+    let now = happenings.iter().any(|h| h.now);
+    let mut evidence: Vec<Evidence> = happenings.first().map(|h| h.evidence()).into_iter().collect();
+    let first = happenings.first().map(|h| h.event.line).unwrap_or_default();
+    let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    evidence.push(told("kernel_log.events", format!("uncorrected, {times}, first in line {first}"), ""));
+    let Some(module) = module else {
+        let title =
+            "The kernel met memory that could not be corrected; which module was not recorded".to_owned();
+        let row = &MEMORY_UE_UNPLACED;
+        let place = "one of the modules";
+        return found("memory".to_owned(), Verdict::Suspected, title, row, place, evidence);
+    };
+    let verdict = if now { Verdict::Confirmed } else { Verdict::Suspected };
+    let when = if now { "" } else { " before the last start" };
+    let title = format!("The memory module {module} delivered data that could not be corrected{when}");
+    found(module.to_owned(), verdict, title, &MEMORY_UE_PLACED, module, evidence)
+}
+
 /// Whether the modules can correct errors, by the firmware's description: some say that they have more bits than data,
 /// or all say that they have not.
-fn corrects(slots: &Observed<Vec<MemorySlot>>) -> Option<bool> {
+pub(crate) fn corrects(slots: &Observed<Vec<MemorySlot>>) -> Option<bool> {
     let filled = slots.value()?.iter().filter(|slot| slot.filled.value() == Some(&true));
     let more = |slot: &MemorySlot| {
         let (data, total) = (slot.data_width_bits.value()?, slot.total_width_bits.value()?);
@@ -117,7 +150,7 @@ fn is_missing(count: &Observed<u64>) -> bool {
 }
 
 /// The module as printed on the board, or the controller's own coordinates said as such.
-fn module(dimm: &Dimm) -> String {
+pub(crate) fn module(dimm: &Dimm) -> String {
     let word =
         |reading: &Observed<String>| reading.value().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
     match (word(&dimm.label), word(&dimm.location)) {
@@ -200,6 +233,7 @@ fn errors(evidence: Evidence) -> Evidence {
 pub(crate) mod tests {
     use super::*;
     use crate::fixture::{Four, controller, nas};
+    use assay_bundle::facts::Facts;
 
     pub(crate) fn four() -> Four {
         let with = |controllers| Facts { memory_controllers: controllers, ..nas() };
@@ -258,6 +292,30 @@ pub(crate) mod tests {
             &["found, suspected", "not applicable"],
             "2 times, first in line 7",
         );
+    }
+
+    #[test]
+    fn the_log_names_modules_and_starts() {
+        use crate::machine_check::tests::event;
+        let with = |events| {
+            let facts = Facts { memory_controllers: Observed::Absent, ..nas() };
+            crate::fixture::with_log(facts, events)
+        };
+        let check = |events, first: &str, says: &str| {
+            crate::fixture::check(evaluate, &with(events), &[first, "not applicable"], says);
+        };
+        check(
+            vec![event(&["edac-uncorrected"], &["module DIMM_A1"], 9)],
+            "found, confirmed",
+            "module DIMM_A1",
+        );
+        let poisoned =
+            [event(&["edac-uncorrected"], &["module A1"], 9), event(&["memory-page-failed"], &[], 9)];
+        check(poisoned.to_vec(), "found, confirmed", "uncorrected, once");
+        let read = event(&["mce-uncorrected"], &["bank 7", "status bd80000000100090"], 9);
+        check(vec![read], "found, suspected", "which module was not recorded");
+        let cache = event(&["mce-uncorrected"], &["bank 4", "status be00000000800400"], 9);
+        crate::fixture::check(evaluate, &with(vec![cache]), &["not applicable"], "");
     }
 
     #[test]

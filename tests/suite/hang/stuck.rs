@@ -66,6 +66,34 @@ fn a_hung_file_costs_one_child_until_it_comes_back() {
 }
 
 #[test]
+fn of_questions_asked_together_only_the_hanging_one_is_lost() {
+    with_hung_folders(1, "", async |machine, hung| {
+        let folder = machine.path("folder");
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(folder.join("a"), "first\n").expect("a file");
+        fs::write(folder.join("c"), "third\n").expect("a file");
+        let requests = ["folder/a", "hung0/file", "folder/c", "folder/none", "hung0/file"];
+        let requests = requests.map(|name| Request::read(machine.text(name), 100));
+        let source = machine.impatient();
+        let mut answers = Vec::new();
+        source.fetch_all(&requests, &mut |at, answer| answers.push((at, answer))).await;
+        answers.sort_by_key(|(at, _)| *at);
+        let answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer.map(|read| read.text())).collect();
+        let [a, hangs, c, none, again] = answers.as_slice() else { panic!("five answers, not {answers:?}") };
+        assert_eq!((a.as_deref(), c.as_deref()), (Ok("first\n"), Ok("third\n")));
+        assert_eq!(none, &Err(Failure::NotFound));
+        let target = machine.text("hung0/file");
+        for answer in [hangs, again] {
+            assert!(matches!(answer, Err(Failure::Stuck { target: at, .. }) if *at == target), "{answer:?}");
+        }
+        // The first reader is lost, and one more read the rest.
+        let counters = source.counters();
+        assert_eq!((counters.readers_abandoned, counters.processes_started), (1, 2));
+        drop((source, hung));
+    });
+}
+
+#[test]
 fn a_hung_folder_costs_one_child() {
     with_hung_folders(1, "", async |machine, hung| {
         let request = Request::list(machine.text("hung0"));

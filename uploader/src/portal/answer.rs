@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use assay_bundle::json;
 use assay_bundle::problem::Problem;
 use reqwest::Response;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
@@ -62,7 +63,7 @@ impl Answer {
 
     /// The portal's reason, when it gave one in the agreed form.
     pub(crate) fn problem(&self) -> Option<Problem> {
-        serde_json::from_slice(&self.body).ok()
+        json::from_slice(&self.body).ok()
     }
 
     /// The portal's time, when it refused the call for its time.
@@ -73,7 +74,7 @@ impl Answer {
 
     /// The body as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, PortalError> {
-        serde_json::from_slice(&self.body).map_err(|why| PortalError::Answer {
+        json::from_slice(&self.body).map_err(|why| PortalError::Answer {
             status: self.status,
             what: format!("no {} ({why})", short_name::<T>()),
         })

@@ -27,7 +27,7 @@ const STORE_LIMIT_BYTES: u64 = 8 << 20;
 /// All roots. The system's are taken as far as they can be read; the owner's file must be right.
 pub(super) fn load(ca_file: Option<&Path>) -> Result<RootCertStore, PortalError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(pem) = SYSTEM_STORES.iter().find_map(|path| read(Path::new(path)).ok()) {
         let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
         let (added, ignored) = roots.add_parsable_certificates(certificates);

@@ -106,7 +106,7 @@ fn a_proxy_is_checked_by_its_chain() {
     for (roots, accepted) in [(vec![certificate.clone()], true), (Vec::new(), false)] {
         let mut store = RootCertStore::empty();
         // A store must not be empty.
-        store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().take(1).cloned());
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().take(1).cloned());
         store.add_parsable_certificates(roots);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = PortalVerifier::new(
