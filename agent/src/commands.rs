@@ -16,7 +16,7 @@ mod redact;
 mod remember;
 mod replay;
 mod resume;
-mod show;
+pub(crate) mod show;
 mod status;
 mod support;
 mod unmask;
