@@ -86,6 +86,9 @@ pub struct PollAnswer {
     pub call_nonce: String,
     /// Portal's time, seconds since 1970.
     pub made_unix_s: i64,
+    /// Digest of all that is open. Sent back as `known` in the query of the next poll, that poll may be held until
+    /// it is another one.
+    pub state: String,
     /// When to ask again, [`SHORTEST_INTERVAL_S`] to [`LONGEST_INTERVAL_S`].
     pub interval_s: u32,
     /// Open requests, each signed by itself, oldest first.
@@ -128,6 +131,7 @@ impl Statement for PollAnswer {
             (SHORTEST_INTERVAL_S..=LONGEST_INTERVAL_S).contains(&self.interval_s),
             "interval_s is not 10 to 21600",
         )?;
+        require(is_sha256(&self.state), "state is no SHA-256")?;
         require(self.requests.len() <= MOST_REQUESTS, "it lists too many requests")?;
         let lists = [&self.cancelled, &self.closed_sessions];
         require(
@@ -166,6 +170,7 @@ mod tests {
             key_id: key(2).public().fingerprint(),
             call_nonce: "n".repeat(22),
             made_unix_s: 1_000_000,
+            state: "cd".repeat(32),
             interval_s: USUAL_INTERVAL_S,
             requests: vec![Signed::new(&request(), &key(1)).expect("acceptable")],
             cancelled: vec!["r-0".to_owned()],

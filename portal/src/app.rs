@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::files::DataDir;
 use crate::password::Passwords;
+use crate::polls::Polls;
 use crate::store::Store;
 use crate::uploads::Locks;
 
@@ -29,6 +30,8 @@ pub struct App {
     pub locks: Locks,
     /// Rings when a bundle waits for the worker.
     pub bell: Notify,
+    /// Polls that are held.
+    pub polls: Polls,
     /// Checks passwords, a few at a time.
     pub passwords: Passwords,
 }

@@ -5,8 +5,10 @@
 
 use assay_bundle::httpsig::{self, Call, Headers, HttpSigError, Parameters};
 use assay_bundle::keys::PublicKey;
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
 
 use crate::app::App;
 use crate::clock;
@@ -66,8 +68,21 @@ fn query(parts: &Parts) -> String {
 /// The device that made this call.
 ///
 /// # Errors
-/// When it is not known to be an enrolled one.
+/// When it is not known to be an enrolled one, or its key was revoked.
 pub async fn device(app: &App, parts: &Parts) -> Result<Device, Refusal> {
+    let (device, _) = caller(app, parts).await?;
+    if device.revoked_at.is_some() {
+        return Err(unknown_key(&device.key_id));
+    }
+    Ok(device)
+}
+
+/// The device that made this call, and the nonce of its signature. Its key may have been revoked: only the poll, which
+/// tells it so, may ask this.
+///
+/// # Errors
+/// When it is not known to be one that was enrolled.
+pub async fn caller(app: &App, parts: &Parts) -> Result<(Device, String), Refusal> {
     let query = query(parts);
     let signed = signed(app, parts, &query)?;
     let named = httpsig::parameters(&signed.call, &signed.headers.signature_input)
@@ -75,12 +90,9 @@ pub async fn device(app: &App, parts: &Parts) -> Result<Device, Refusal> {
     let Some(device) = app.store.device_by_key(&named.key_id).await? else {
         return Err(unknown_key(&named.key_id));
     };
-    if device.revoked_at.is_some() {
-        return Err(unknown_key(&named.key_id));
-    }
     let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;
-    check(app, &signed, &key).await?;
-    Ok(device)
+    let parameters = check(app, &signed, &key).await?;
+    Ok((device, parameters.nonce))
 }
 
 /// Checks that `key` itself made this call: the proof of possession at enrolment.
@@ -137,6 +149,20 @@ fn unknown_key(key_id: &str) -> Refusal {
         format!("Key {key_id} is not enrolled here."),
         "Ask the support engineer for an enrolment code and run: assay enroll",
     )
+}
+
+/// The device of a call, and its whole body, checked against the signed digest.
+///
+/// # Errors
+/// When either is not as it has to be.
+pub async fn with_body(app: &App, request: Request, most_bytes: usize) -> Result<(Device, Bytes), Refusal> {
+    let (parts, body) = request.into_parts();
+    let device = device(app, &parts).await?;
+    let body = axum::body::to_bytes(body, most_bytes)
+        .await
+        .map_err(|_| Refusal::bad_call("The body is too long or broke off."))?;
+    body_digest(&parts, &body)?;
+    Ok((device, body))
 }
 
 /// Checks `Content-Digest` of a whole body.

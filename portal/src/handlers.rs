@@ -14,9 +14,13 @@ mod enrol;
 mod judge;
 mod login;
 mod logout;
+mod poll;
 mod queue;
 mod raw;
 mod receipt;
+mod request_consent;
+mod request_deny;
+mod session_record;
 mod style;
 mod upload_create;
 mod upload_drop;
@@ -38,6 +42,11 @@ pub fn device_calls() -> Router<Shared> {
         .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
         .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
         .route("/api/v1/uploads/{id}/receipt", get(receipt::handle))
+        .route("/api/v1/poll", get(poll::handle))
+        .route("/api/v1/requests/{id}/consent", post(request_consent::handle))
+        .route("/api/v1/requests/{id}/deny", post(request_deny::handle))
+        .route("/api/v1/sessions/{id}/start", post(session_record::start))
+        .route("/api/v1/sessions/{id}/stop", post(session_record::stop))
 }
 
 /// What engineers see. All but the login and the style need a session.

@@ -1,4 +1,4 @@
-//! What happens to a bundle: limits -> signature -> decrypt in the worker -> digests -> read `raw/` again into facts ->
+//! What happens to a bundle: limits -> signature -> consent, where it answers a request -> decrypt in the worker -> digests -> read `raw/` again into facts ->
 //! diagnose again -> store.
 //!
 //! The first two steps are done here, against the enrolled key; everything that needs the payload is done by a process
@@ -20,16 +20,18 @@ use crate::clock;
 use crate::files::{FileError, sync_folder};
 use crate::refusal::chain;
 use crate::store::StoreError;
-use crate::store::bundles::{Outcome, Pending};
+use crate::store::bundles::{Answers, Decided, Outcome, Pending};
 use crate::store::devices::Device;
 
 pub mod compare;
 pub mod envelope;
 pub mod process;
 pub mod reading;
+pub mod request;
 
 use envelope::Admitted;
 use reading::Reading;
+use request::Answered;
 
 /// Workers at once: each may take half a GiB and a processor.
 const AT_ONCE: usize = 2;
@@ -63,6 +65,7 @@ impl From<FileError> for IngestError {
 struct Learnt {
     admitted: Admitted,
     reading: Box<Reading>,
+    answered: Option<Answered>,
     flags: Vec<String>,
 }
 
@@ -82,9 +85,10 @@ async fn ingest(app: &App, bundle: &Pending) -> Result<(), IngestError> {
 async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Result<Learnt, IngestError> {
     let envelope = envelope::read(object).await?;
     let admitted = envelope::admit(envelope, device, &app.card.recipient)?;
+    let answered = request::check(app, bundle, &admitted).await?;
     let reading = process::read(app, object, bundle.received_at).await?;
     let flags = flags(&admitted.manifest, device, &reading);
-    Ok(Learnt { admitted, reading, flags })
+    Ok(Learnt { admitted, reading, answered, flags })
 }
 
 /// Moves the bytes to where bundles are kept; a second time, nothing is left to do.
@@ -143,8 +147,8 @@ async fn accept(app: &App, bundle: &Pending, device: &Device, learnt: &Learnt) -
         evidence,
         overall: Some(overall),
         last_seq: u64::try_from(last_seq).unwrap_or_default(),
-        request_id: None,
-        ready: false,
+        request_id: learnt.answered.as_ref().map(|answered| answered.request_id.clone()),
+        ready: learnt.answered.as_ref().is_some_and(|answered| answered.ready),
     };
     let (receipt, signature) = signed(app, &receipt)?;
     let document = reading::to_json(&learnt.reading)?;
@@ -164,9 +168,21 @@ async fn accept(app: &App, bundle: &Pending, device: &Device, learnt: &Learnt) -
         reading: Some(&document),
         receipt: (&receipt, &signature),
         last_seq,
+        answers: learnt.answered.as_ref().map(|answered| Answers {
+            request_id: &answered.request_id,
+            consent_id: answered.consent_id,
+            ready: answered.ready,
+            now: clock::now_unix_s(),
+        }),
     };
-    if app.store.decide_bundle(bundle, &outcome).await? {
-        tracing::info!(bundle = %bundle.id, device = %device.id, overall = overall.words(), evidence, "accepted");
+    match app.store.decide_bundle(bundle, &outcome).await? {
+        Decided::Done => {
+            tracing::info!(bundle = %bundle.id, device = %device.id, overall = overall.words(), evidence, "accepted");
+        }
+        Decided::Before => {}
+        Decided::RequestChanged => {
+            return Err(IngestError::Trouble("its request changed while it was read".to_owned()));
+        }
     }
     Ok(())
 }
@@ -206,8 +222,9 @@ async fn refuse(
         reading: None,
         receipt: (&receipt, &signature),
         last_seq: device.last_seq,
+        answers: None,
     };
-    if app.store.decide_bundle(bundle, &outcome).await? {
+    if app.store.decide_bundle(bundle, &outcome).await? == Decided::Done {
         tracing::warn!(bundle = %bundle.id, device = %device.id, ?reason, "refused");
         // After the decision: a stop in between leaves the bytes among the objects, where nobody opens them either.
         let quarantined = app.dir.quarantine().join(&bundle.id);

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod ingest;
 pub mod page;
 pub mod password;
+pub mod polls;
 pub mod refusal;
 pub mod routes;
 pub mod server;

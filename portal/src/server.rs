@@ -16,6 +16,7 @@ use crate::config::{Settings, Tls};
 use crate::files::{DataDir, write_whole};
 use crate::identity::Identity;
 use crate::password::Passwords;
+use crate::polls::Polls;
 use crate::store::Store;
 use crate::uploads::Locks;
 use crate::{clock, ingest, routes, tls, uploads};
@@ -58,6 +59,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         },
         locks: Locks::default(),
         bell: Notify::new(),
+        polls: Polls::default(),
         passwords: Passwords::new()?,
         dir,
     });
@@ -66,7 +68,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let housekeeper = tokio::spawn(keep_house(app.clone()));
 
     let handle = Handle::new();
-    tokio::spawn(stop_on_signal(handle.clone())?);
+    tokio::spawn(stop_on_signal(handle.clone(), app.clone())?);
     let service = routes::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     announce(&settings.tls, address)?;
     tracing::info!(%address, url = %app.card.url, name = %app.card.name, "serving");
@@ -117,7 +119,10 @@ fn announce(tls: &Tls, address: SocketAddr) -> std::io::Result<()> {
     out.flush()
 }
 
-fn stop_on_signal(handle: Handle<SocketAddr>) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+fn stop_on_signal(
+    handle: Handle<SocketAddr>,
+    app: Shared,
+) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -126,6 +131,7 @@ fn stop_on_signal(handle: Handle<SocketAddr>) -> std::io::Result<impl Future<Out
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
+        app.polls.stop();
         handle.graceful_shutdown(Some(GRACE));
     })
 }

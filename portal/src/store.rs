@@ -12,9 +12,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 pub mod bundles;
 pub mod codes;
+pub mod consents;
 pub mod devices;
 pub mod failures;
 pub mod nonces;
+pub mod notices;
+pub mod requests;
+pub mod sessions;
 pub mod uploads;
 pub mod users;
 

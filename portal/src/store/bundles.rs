@@ -90,6 +90,31 @@ pub struct Outcome<'a> {
     pub receipt: (&'a str, &'a str),
     /// Highest accepted `seq` of the device from here on.
     pub last_seq: i64,
+    /// Support request that it answers, where it answers one.
+    pub answers: Option<Answers<'a>>,
+}
+
+/// What an accepted bundle does to its support request.
+pub struct Answers<'a> {
+    /// Request.
+    pub request_id: &'a str,
+    /// Consent that names the bundle.
+    pub consent_id: i64,
+    /// Whether the receipt says "ready".
+    pub ready: bool,
+    /// Portal's time.
+    pub now: i64,
+}
+
+/// How a decision ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It is written.
+    Done,
+    /// There was one before.
+    Before,
+    /// Request or consent changed in the meantime: nothing is written, and the bundle is looked at again.
+    RequestChanged,
 }
 
 impl Store {
@@ -108,11 +133,16 @@ impl Store {
     }
 
     /// Writes what became of a bundle, with its receipt, reading and the device's `seq`, all or nothing, and only
-    /// once: `false` when it was decided before.
+    /// once. A support request that it answers is answered in the same transaction, while it is open and its consent
+    /// still counts.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn decide_bundle(&self, bundle: &Pending, outcome: &Outcome<'_>) -> Result<bool, StoreError> {
+    pub async fn decide_bundle(
+        &self,
+        bundle: &Pending,
+        outcome: &Outcome<'_>,
+    ) -> Result<Decided, StoreError> {
         const DOING: &str = "keep what became of a bundle";
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
         let done = sqlx::query(
@@ -140,7 +170,25 @@ impl Store {
         .await
         .doing(DOING)?;
         if done.rows_affected() != 1 {
-            return Ok(false);
+            return Ok(Decided::Before);
+        }
+        if let Some(answers) = &outcome.answers {
+            let done = sqlx::query(
+                "UPDATE requests SET state = 'answered', closed_at = ?, bundle_id = ?, ready = ?
+                 WHERE id = ? AND state = 'open'
+                     AND EXISTS (SELECT 1 FROM consents WHERE id = ? AND replaced_at IS NULL)",
+            )
+            .bind(answers.now)
+            .bind(&bundle.id)
+            .bind(answers.ready)
+            .bind(answers.request_id)
+            .bind(answers.consent_id)
+            .execute(&mut *tx)
+            .await
+            .doing(DOING)?;
+            if done.rows_affected() != 1 {
+                return Ok(Decided::RequestChanged);
+            }
         }
         if let Some(reading) = outcome.reading {
             sqlx::query("INSERT INTO readings (bundle_id, document) VALUES (?, ?)")
@@ -157,7 +205,7 @@ impl Store {
             .await
             .doing(DOING)?;
         tx.commit().await.doing(DOING)?;
-        Ok(true)
+        Ok(Decided::Done)
     }
 
     /// One bundle.
