@@ -3,6 +3,8 @@
 //! To add a command: write its file (arguments with their help, `run`), add its `mod` line and its row in the list.
 //! Help texts end with what comes next and the exit codes; a test in `cli.rs` holds every command to it.
 
+mod backup;
+mod backup_child;
 mod check;
 mod collect;
 mod config;
@@ -64,12 +66,15 @@ commands! {
     Pause: pause,
     Resume: resume,
     Log: log,
+    Backup: backup,
     Status: status,
     Config: config,
     #[command(name = READER, hide = true)]
     Reader: reader,
     #[command(name = "__remember", hide = true)]
     Remember: remember,
+    #[command(name = crate::backup::CHILD, hide = true)]
+    BackupChild: backup_child,
 }
 
 /// What two commands that read a machine have in common.

@@ -49,6 +49,10 @@ pub(crate) struct Config {
     pub(crate) spool_max_bytes: u64,
     /// Most bundles in the spool.
     pub(crate) spool_max_bundles: u64,
+    /// Recovery copies that are kept.
+    pub(crate) backup_keep: u64,
+    /// Seconds without progress after which a recovery copy is given up.
+    pub(crate) backup_stall_s: u64,
     /// Day on the purchase invoice, from which the warranty counts.
     pub(crate) warranty_invoice_date: Option<Date>,
     /// Form of the log.

@@ -6,6 +6,7 @@
 use std::process::ExitCode;
 
 mod audit;
+mod backup;
 mod browse;
 mod bundle_file;
 mod chassis;

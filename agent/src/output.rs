@@ -74,7 +74,7 @@ pub(crate) fn say(text: &str) {
 }
 
 /// 128 random bits as hex, for names that must not meet.
-fn random_name() -> anyhow::Result<String> {
+pub(crate) fn random_name() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 16];
     let random = ring::rand::SystemRandom::new();
     ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(|_| {
@@ -143,6 +143,17 @@ impl PartialFile {
         fs::rename(&self.temporary, &self.target).or_advise(cannot(), NO_ROOM)?;
         self.temporary = PathBuf::new();
         sync_folder(&self.target).or_advise(cannot(), NO_ROOM)
+    }
+
+    /// Makes what was written durable, under its temporary name still.
+    pub(crate) fn sync(&self) -> anyhow::Result<()> {
+        let synced = self.file.as_ref().map_or(Ok(()), File::sync_all);
+        synced.or_advise(format!("cannot finish {}", self.target.display()), NO_ROOM)
+    }
+
+    /// Where it is until it is finished.
+    pub(crate) fn temporary(&self) -> &Path {
+        &self.temporary
     }
 
     fn open(&mut self) -> io::Result<&mut File> {

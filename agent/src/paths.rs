@@ -36,6 +36,8 @@ pub(crate) struct Paths {
     /// What runs remember for the next ones, beside the spool: written at every run, so never on the configuration
     /// area. None when no data volume is mounted.
     pub(crate) memory_dir: Option<PathBuf>,
+    /// Recovery copies of the configuration, beside the spool. None when no data volume is mounted.
+    pub(crate) recovery_dir: Option<PathBuf>,
     /// State that dies with the boot, in RAM.
     pub(crate) runtime_dir: PathBuf,
 }
@@ -62,6 +64,7 @@ impl Paths {
                 identity_dir: dir.join("identity"),
                 spool_dir: Some(dir.join("spool")),
                 memory_dir: Some(dir.join("memory")),
+                recovery_dir: Some(dir.join("recovery")),
                 runtime_dir,
             };
         }
@@ -72,7 +75,8 @@ impl Paths {
                 config_file: root.join("etc/config/assay/assay.toml"),
                 identity_dir: root.join("etc/config/assay"),
                 spool_dir: volume.as_ref().map(|volume| volume.join(".assay/spool")),
-                memory_dir: volume.map(|volume| volume.join(".assay/memory")),
+                memory_dir: volume.as_ref().map(|volume| volume.join(".assay/memory")),
+                recovery_dir: volume.map(|volume| volume.join(".assay/recovery")),
                 runtime_dir,
             };
         }
@@ -82,6 +86,7 @@ impl Paths {
             identity_dir: root.join("var/lib/assay/identity"),
             spool_dir: Some(root.join("var/lib/assay/spool")),
             memory_dir: Some(root.join("var/lib/assay/memory")),
+            recovery_dir: Some(root.join("var/lib/assay/recovery")),
             runtime_dir,
         }
     }
@@ -103,6 +108,27 @@ fn data_volume(root: &Path, mounted: fn(&Path) -> bool) -> Option<PathBuf> {
         .collect();
     volumes.sort();
     volumes.into_iter().next()
+}
+
+/// Removable disks that are mounted, by path: QTS mounts them below `/share/external`, desktops below `/media`.
+pub(crate) fn removable() -> Vec<PathBuf> {
+    removable_below(Path::new("/"), is_mounted)
+}
+
+fn removable_below(root: &Path, mounted: fn(&Path) -> bool) -> Vec<PathBuf> {
+    let inside = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        // A link of QTS (USBDisk1) names a disk that is mounted under its own name beside it.
+        entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()).collect()
+    };
+    let mut found = inside(&root.join("share/external"));
+    for path in inside(&root.join("media")) {
+        found.extend(inside(&path));
+        found.push(path);
+    }
+    found.retain(|path| mounted(path));
+    found.sort();
+    found
 }
 
 /// `[SHARE_DEF] defVolMP` of QTS's INI file.
@@ -163,6 +189,8 @@ mod tests {
         assert_eq!(found.spool_dir.as_deref().map(below).as_deref(), spool);
         let beside = spool.map(|spool| spool.replace("spool", "memory"));
         assert_eq!(found.memory_dir.as_deref().map(below), beside);
+        let beside = spool.map(|spool| spool.replace("spool", "recovery"));
+        assert_eq!(found.recovery_dir.as_deref().map(below), beside);
         assert_eq!(below(&found.runtime_dir), runtime);
     }
 
@@ -191,6 +219,19 @@ mod tests {
             Some("share/CE_CACHEDEV2_DATA/.assay/spool"),
             "var/run/assay",
         );
+    }
+
+    #[test]
+    fn removable_disks() {
+        let root = tempfile::tempdir().expect("a folder");
+        for path in ["share/external/DEV3301_1", "share/CACHEDEV1_DATA", "media/admin/STICK"] {
+            std::fs::create_dir_all(root.path().join(path)).expect("folders");
+        }
+        let link = root.path().join("share/external/USBDisk1");
+        std::os::unix::fs::symlink("DEV3301_1", link).expect("a link");
+        let found = removable_below(root.path(), |path| !path.ends_with("admin"));
+        let names: Vec<_> = found.iter().filter_map(|p| p.strip_prefix(root.path()).ok()).collect();
+        assert_eq!(names, [Path::new("media/admin/STICK"), Path::new("share/external/DEV3301_1")]);
     }
 
     #[test]

@@ -52,6 +52,14 @@ pub(crate) fn refuse(what: impl Into<String>, next: impl Into<String>) -> anyhow
 
 /// The message for a person: chain, then the next step of the outermost advice, which knows what was asked for.
 fn words(error: &anyhow::Error) -> String {
+    match parts(error) {
+        (what, Some(next)) => format!("assay: {what}\nnext: {next}"),
+        (what, None) => format!("assay: {what}"),
+    }
+}
+
+/// The chain, and the next step where one is known: what a child process hands to its parent.
+pub(crate) fn parts(error: &anyhow::Error) -> (String, Option<String>) {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string();
@@ -60,12 +68,7 @@ fn words(error: &anyhow::Error) -> String {
             parts.push(text);
         }
     }
-    let mut message = format!("assay: {}", parts.join(": "));
-    if let Some(advice) = error.downcast_ref::<Advice>() {
-        message.push_str("\nnext: ");
-        message.push_str(&advice.next);
-    }
-    message
+    (parts.join(": "), error.downcast_ref::<Advice>().map(|advice| advice.next.clone()))
 }
 
 /// Prints the error and gives the exit code.

@@ -16,7 +16,7 @@ use crate::sshsig::{self, SignatureError};
 
 pub(crate) mod header;
 pub(crate) mod name;
-mod payload;
+pub(crate) mod payload;
 mod walk;
 
 pub use name::LONGEST_NAME_BYTES;

@@ -22,6 +22,7 @@ pub mod poll;
 pub mod problem;
 pub mod receipt;
 pub mod recommendation;
+pub mod recovery;
 pub mod redact;
 pub mod seal;
 pub mod session;

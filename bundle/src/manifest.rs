@@ -227,7 +227,7 @@ pub struct Manifest {
     pub recipients: Vec<String>,
     /// Receipt of the recovery copy, where the run was for a support request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery_copy: Option<Value>,
+    pub recovery_copy: Option<crate::recovery::CopyReceipt>,
     /// What a queue shows.
     pub summary: Summary,
     /// Fields of a later minor revision, kept as they came.

@@ -114,6 +114,20 @@ pub(crate) static SETTINGS: &[Setting] = &[
         take: |config, text| number(text, 1, 10_000).map(|value| config.spool_max_bundles = value),
     },
     Setting {
+        name: "backup.keep",
+        env: "ASSAY_BACKUP_KEEP",
+        built_in: "7",
+        about: "recovery copies that are kept, 1 to 1000; the newest good one always is",
+        take: |config, text| number(text, 1, 1000).map(|value| config.backup_keep = value),
+    },
+    Setting {
+        name: "backup.stall_s",
+        env: "ASSAY_BACKUP_STALL_S",
+        built_in: "60",
+        about: "seconds without any progress after which a recovery copy is given up, 1 to 3600",
+        take: |config, text| number(text, 1, 3600).map(|value| config.backup_stall_s = value),
+    },
+    Setting {
         name: "warranty.invoice_date",
         env: "ASSAY_WARRANTY_INVOICE_DATE",
         built_in: "",

@@ -63,14 +63,14 @@ impl Read for Part<'_> {
 }
 
 /// The x25519 identities in the text of an identity file, or in one bare `AGE-SECRET-KEY-…`.
-pub(super) fn identities(text: &str) -> Result<Vec<age::x25519::Identity>, ArchiveError> {
+pub(crate) fn identities(text: &str) -> Result<Vec<age::x25519::Identity>, ArchiveError> {
     let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     let identities: Result<Vec<_>, _> = lines.map(|l| l.parse().map_err(|_| ArchiveError::Decrypt)).collect();
     identities.and_then(|i| if i.is_empty() { Err(ArchiveError::Decrypt) } else { Ok(i) })
 }
 
 /// Decrypts an age file.
-pub(super) fn decrypt<'a>(
+pub(crate) fn decrypt<'a>(
     sealed: &'a mut dyn Read,
     identities: &[age::x25519::Identity],
 ) -> Result<Box<dyn Read + 'a>, ArchiveError> {

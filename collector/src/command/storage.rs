@@ -36,6 +36,8 @@ pub enum StorageCommand {
     /// `dmsetup status --noflush`: state of mapped devices. Without the option the kernel commits the metadata of thin
     /// pools first.
     DmsetupStatus,
+    /// `mdadm --detail --scan`: the arrays that run, as the lines of a configuration. Asks the kernel; no disk is read.
+    MdadmScan,
     /// `getsysinfo sysvolnum`: how many volumes QTS has.
     VolumeCount,
     /// `getsysinfo vol_… N`: one thing about one volume.
@@ -53,6 +55,7 @@ impl StorageCommand {
         match self {
             Self::ZpoolStatus => "zpool",
             Self::DmsetupStatus => "dmsetup",
+            Self::MdadmScan => "mdadm",
             Self::VolumeCount | Self::Volume { .. } => "getsysinfo",
         }
     }
@@ -62,6 +65,7 @@ impl StorageCommand {
         let words: &[&str] = match self {
             Self::ZpoolStatus => &["status"],
             Self::DmsetupStatus => &["status", "--noflush"],
+            Self::MdadmScan => &["--detail", "--scan"],
             Self::VolumeCount => &["sysvolnum"],
             Self::Volume { word, number } => return vec![word.word().to_owned(), number.to_string()],
         };
@@ -73,6 +77,7 @@ impl StorageCommand {
         match self {
             Self::ZpoolStatus => "zpool-status".to_owned(),
             Self::DmsetupStatus => "dmsetup.status".to_owned(),
+            Self::MdadmScan => "mdadm-scan".to_owned(),
             Self::VolumeCount => "getsysinfo.sysvolnum".to_owned(),
             Self::Volume { word, number } => format!("getsysinfo.{}.{number}", word.word()),
         }
@@ -86,6 +91,7 @@ pub(super) fn samples() -> Vec<(StorageCommand, &'static str)> {
     vec![
         (StorageCommand::ZpoolStatus, "zpool status"),
         (StorageCommand::DmsetupStatus, "dmsetup status --noflush"),
+        (StorageCommand::MdadmScan, "mdadm --detail --scan"),
         (StorageCommand::VolumeCount, "getsysinfo sysvolnum"),
         (volume(VolumeWord::Description), "getsysinfo vol_desc 0"),
         (volume(VolumeWord::Status), "getsysinfo vol_status 0"),
