@@ -75,8 +75,9 @@ pub(crate) fn resume(context: &Context) -> anyhow::Result<bool> {
     match fs::remove_file(&path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error)
-            .or_advise(format!("cannot remove {}", path.display()), "run as administrator (root)"),
+        Err(error) => {
+            Err(error).or_advise(format!("cannot remove {}", path.display()), "run as administrator (root)")
+        }
     }
 }
 

@@ -2,4 +2,10 @@
 //!
 //! [`state`] decides, and knows no file, clock or network; everything else here carries its decisions out.
 
+pub(crate) mod answer;
+pub(crate) mod copy;
+pub(crate) mod desk;
+pub(crate) mod questions;
 pub(crate) mod state;
+pub(crate) mod store;
+pub(crate) mod verify;

@@ -44,7 +44,9 @@ pub enum TrustError {
     )]
     Receipt(#[source] SignatureError),
     /// Something else that the portal has to sign is not signed by it, or is not acceptable.
-    #[error("what came is not the word of the portal this NAS enrolled with: nothing is done; report this to the operator of the portal")]
+    #[error(
+        "what came is not the word of the portal this NAS enrolled with: nothing is done; report this to the operator of the portal"
+    )]
     Statement(#[source] StatementError),
     /// An answer to another call.
     #[error("the portal's answer is to another call than this one: nothing is done; call again")]

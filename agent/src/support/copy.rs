@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use assay_bundle::consent::{CopyLevel, CopyTaken, WaiverReason};
 use assay_bundle::digest::sha256_hex;
-use serde::Deserialize;
-use serde_json::Value;
+use assay_bundle::recovery::{self, CopyReceipt};
 
 use crate::context::Context;
 
@@ -51,7 +50,7 @@ pub(crate) struct Taken {
     /// What a consent says of it.
     pub(crate) copy: CopyTaken,
     /// Its whole receipt, for the manifest.
-    pub(crate) receipt: Value,
+    pub(crate) receipt: CopyReceipt,
 }
 
 /// Why there is none.
@@ -100,7 +99,8 @@ impl RecoveryCopy for OwnCommand<'_> {
             Err(_) => return Err(failed(format!("it took longer than {} s", DEADLINE.as_secs()))),
         };
         if ended.status.success() {
-            return read_receipt(&ended.stdout).ok_or_else(|| failed("its receipt cannot be read".to_owned()));
+            return read_receipt(&ended.stdout)
+                .ok_or_else(|| failed("its receipt cannot be read".to_owned()));
         }
         let said = String::from_utf8_lossy(&ended.stderr);
         let words = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
@@ -142,18 +142,16 @@ fn reason_of(said: &str) -> WaiverReason {
     }
 }
 
-/// The receipt in what the command printed: by itself, or in a field of that name.
+/// The receipt that the command printed.
 fn read_receipt(printed: &[u8]) -> Option<Taken> {
-    #[derive(Deserialize)]
-    struct Fields {
-        level: CopyLevel,
-        sha256: String,
-        made_unix_s: i64,
-    }
-    let printed: Value = assay_bundle::json::from_slice(printed).ok()?;
-    let receipt = printed.get("receipt").unwrap_or(&printed).clone();
-    let Fields { level, sha256, made_unix_s } = serde_json::from_value(receipt.clone()).ok()?;
-    Some(Taken { copy: CopyTaken { level, sha256, made_unix_s }, receipt })
+    let receipt: CopyReceipt = assay_bundle::json::from_slice(printed).ok()?;
+    let level = match receipt.level {
+        recovery::CopyLevel::Written => CopyLevel::Written,
+        recovery::CopyLevel::ReadBack => CopyLevel::ReadBack,
+        recovery::CopyLevel::OpenedWithKey => CopyLevel::OpenedWithKey,
+    };
+    let copy = CopyTaken { level, sha256: receipt.sha256.clone(), made_unix_s: receipt.made_unix_s };
+    Some(Taken { copy, receipt })
 }
 
 fn digest_below(root: &Path) -> String {
@@ -173,13 +171,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_receipt_is_found_by_itself_or_in_its_field() {
-        let receipt = r#"{"level":"read_back","sha256":"ab","made_unix_s":7,"name":"x"}"#;
-        for printed in [receipt.to_owned(), format!("{{\"receipt\":{receipt},\"path\":\"/x\"}}")] {
-            let taken = read_receipt(printed.as_bytes()).expect("a receipt");
-            assert_eq!(taken.copy.level, CopyLevel::ReadBack);
-            assert_eq!(taken.receipt["name"], "x");
-        }
+    fn a_receipt_and_nothing_else_is_a_copy() {
+        let receipt = r#"{"format":1,"name":"x","made_at":"","made_unix_s":7,"agent_version":"","profile":"linux",
+            "size_bytes":1,"sha256":"ab","entries":1,"content_bytes":1,"recipients":[],"level":"read_back",
+            "volume_keys":false,"notes":{},"left_out":{}}"#;
+        let taken = read_receipt(receipt.as_bytes()).expect("a receipt");
+        assert_eq!((taken.copy.level, taken.copy.made_unix_s), (CopyLevel::ReadBack, 7));
         assert_eq!(read_receipt(b"{}"), None);
         assert_eq!(read_receipt(b"done"), None);
     }

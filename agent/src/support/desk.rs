@@ -132,8 +132,8 @@ impl<'a> Desk<'a> {
     }
 
     /// Asks the portal what is open, and takes in what it says.
-    pub(crate) async fn poll(&self) -> anyhow::Result<(PollAnswer, Vec<Came>)> {
-        let answer = self.portal()?.poll(&self.key, &self.trust).await.or_advise(
+    pub(crate) async fn poll(&self, known: Option<&str>) -> anyhow::Result<(PollAnswer, Vec<Came>)> {
+        let answer = self.portal()?.poll(&self.key, &self.trust, known, known.is_some()).await.or_advise(
             "the portal could not be asked",
             "see that this NAS reaches it, and call again; a request also comes as a file: `assay support fetch FILE`",
         )?;
@@ -150,7 +150,10 @@ impl<'a> Desk<'a> {
             sessions: answer.sessions.clone(),
             closed_sessions: answer.closed_sessions.clone(),
         };
-        output::replace_private(&self.store.dir().join("last-poll.json"), &serde_json::to_vec_pretty(&last)?)?;
+        output::replace_private(
+            &self.store.dir().join("last-poll.json"),
+            &serde_json::to_vec_pretty(&last)?,
+        )?;
         let came =
             answer.requests.iter().map(|signed| self.take(signed, Via::Poll)).collect::<Result<_, _>>()?;
         for id in &answer.cancelled {

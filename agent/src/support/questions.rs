@@ -74,11 +74,7 @@ pub(crate) fn both(given: &Given, now_unix_s: i64) -> anyhow::Result<Answers> {
             "2 of 2: Is confidential information removed from this NAS or locked, before somebody looks in?",
             &[
                 ("l", ConfidentialAnswer::RemovedOrLocked.words(), ConfidentialAnswer::RemovedOrLocked),
-                (
-                    "a",
-                    ConfidentialAnswer::NotRemovedAccepted.words(),
-                    ConfidentialAnswer::NotRemovedAccepted,
-                ),
+                ("a", ConfidentialAnswer::NotRemovedAccepted.words(), ConfidentialAnswer::NotRemovedAccepted),
             ],
             "--removed yes|accepted",
         )?,

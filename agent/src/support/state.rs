@@ -283,6 +283,11 @@ impl Handling {
         !self.is_over() && self.step != Step::Ready
     }
 
+    /// Whether anything can still be answered.
+    pub(crate) fn check_open(&self) -> Result<(), Odd> {
+        self.is_alive()
+    }
+
     /// Takes back what no longer holds.
     pub(crate) fn settle(&mut self, at: &Moment) {
         if self.is_over() {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use assay_bundle::consent::{BackupAnswer, ConfidentialAnswer, Dated};
 use assay_bundle::receipt::SignedReceipt;
+use assay_bundle::recovery::CopyReceipt;
 use assay_bundle::statement::{Signed, is_id, read};
 use assay_bundle::support_request::SupportRequest;
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ pub(crate) struct Record {
     pub(crate) handling: Handling,
     /// The whole receipt of the recovery copy, for the manifest.
     #[serde(default)]
-    pub(crate) copy_receipt: Option<serde_json::Value>,
+    pub(crate) copy_receipt: Option<CopyReceipt>,
     /// Why there is no copy, in the words that the owner was shown; with a waiver only.
     #[serde(default)]
     pub(crate) why_no_copy: Option<String>,

@@ -37,6 +37,8 @@ pub(crate) struct Call<'a> {
     pub(crate) upload_offset: Option<u64>,
     pub(crate) upload_length: Option<u64>,
     pub(crate) upload_metadata: Option<&'a str>,
+    /// What stands behind the question mark.
+    pub(crate) query: &'a str,
     /// Nonce of the signature, where the answer has to name it; otherwise one is made for each call.
     pub(crate) nonce: Option<&'a str>,
     /// How much longer than usual the portal may be silent: it holds some calls until there is news.
@@ -99,7 +101,10 @@ fn request(
     let tus = call.tus.then_some(TUS_VERSION);
     let method = Method::from_bytes(call.method.as_bytes())
         .map_err(|why| PortalError::Setup { what: why.to_string() })?;
-    let mut request = portal.client.request(method, format!("{}{}", portal.address.base(), call.path));
+    let query = format!("?{}", call.query);
+    let behind = if call.query.is_empty() { "" } else { query.as_str() };
+    let mut request =
+        portal.client.request(method, format!("{}{}{behind}", portal.address.base(), call.path));
     for (name, value) in [
         ("content-digest", content_digest),
         ("upload-offset", offset.as_deref()),
@@ -117,7 +122,7 @@ fn request(
         method: call.method,
         authority: portal.address.authority(),
         path: call.path,
-        query: "?",
+        query: &query,
         content_digest,
         upload_offset: offset.as_deref(),
         upload_length: length.as_deref(),

@@ -24,15 +24,27 @@ pub enum SessionCall {
 }
 
 impl Portal {
-    /// Asks what is open. The portal may hold the call for a minute while something is.
+    /// Asks what is open. With the `state` of an earlier answer the portal may hold the call for a minute, while that is
+    /// still the state and something is open, or somebody waits at the device.
     ///
     /// # Errors
     /// Not reachable, refused, or an answer that is not the portal's or not to this call.
-    pub async fn poll(&self, key: &SigningKey, trust: &Trust) -> Result<PollAnswer, PortalError> {
+    pub async fn poll(
+        &self,
+        key: &SigningKey,
+        trust: &Trust,
+        known: Option<&str>,
+        waits: bool,
+    ) -> Result<PollAnswer, PortalError> {
+        let query = match known {
+            Some(state) => format!("known={state}{}", if waits { "&wait=1" } else { "" }),
+            None => String::new(),
+        };
         let nonce = call::nonce_of_a_call()?;
         let call = Call {
             method: "GET",
             path: "/api/v1/poll",
+            query: &query,
             nonce: Some(&nonce),
             patience: Duration::from_secs(u64::from(LONGEST_HOLD_S)),
             ..Call::default()
