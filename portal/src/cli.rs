@@ -7,6 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::device::DeviceCommand;
+use crate::commands::request::RequestCommand;
+use crate::commands::session::SessionCommand;
+use crate::commands::update_notice::NoticeCommand;
 use crate::config::{ConfigError, Layer, Settings};
 use crate::{commands, worker};
 
@@ -52,6 +56,18 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
         minutes: u32,
     },
+    /// Ask a device for a bundle, self-tests or a session; see what became of it.
+    #[command(subcommand)]
+    Request(RequestCommand),
+    /// Remote sessions for requests that are ready.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Units that are replaced, and keys that move.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// The latest version of Assay that devices are told of.
+    #[command(subcommand)]
+    UpdateNotice(NoticeCommand),
     /// Bring the database to this version and end.
     Migrate,
     /// Show the portal's card: what a person compares at enrolment.
@@ -170,6 +186,10 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::EnrollCode { serial, minutes } => {
                 commands::enroll_code::run(&settings, serial.as_deref(), minutes).await
             }
+            Command::Request(command) => commands::request::run(&settings, command).await,
+            Command::Session(command) => commands::session::run(&settings, command).await,
+            Command::Device(command) => commands::device::run(&settings, command).await,
+            Command::UpdateNotice(command) => commands::update_notice::run(&settings, command).await,
             Command::Migrate => commands::migrate::run(&settings).await,
             Command::Card => commands::card::run(&settings),
             Command::IngestWorker => Ok(()),

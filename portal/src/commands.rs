@@ -1,9 +1,13 @@
 //! One file for each command of `assay-portal`.
 
 pub mod card;
+pub mod device;
 pub mod enroll_code;
 pub mod migrate;
+pub mod request;
 pub mod serve;
+pub mod session;
+pub mod update_notice;
 pub mod user;
 
 use std::io::Write;

@@ -72,6 +72,57 @@ impl Store {
         .doing("find other keys of a serial number")
     }
 
+    /// Keys that a person may mean by a text: the portal's name, a fingerprint, or a serial number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn devices_named(&self, text: &str) -> Result<Vec<Device>, StoreError> {
+        sqlx::query_as(
+            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
+             FROM devices WHERE id = ?1 OR key_id = ?1 OR serial = ?1 ORDER BY enrolled_at",
+        )
+        .bind(text)
+        .fetch_all(&self.readers)
+        .await
+        .doing("find devices by name")
+    }
+
+    /// Revokes a key and cancels its open requests; `false` when it was revoked before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_device(&self, id: &str, words: &str, now: i64) -> Result<bool, StoreError> {
+        const DOING: &str = "revoke a key";
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let done = sqlx::query("UPDATE devices SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+            .bind(now)
+            .bind(id)
+            .execute(&mut *tx)
+            .await
+            .doing(DOING)?;
+        sqlx::query(
+            "UPDATE requests SET state = 'cancelled', words = ?, closed_at = ?
+             WHERE device_id = ? AND state = 'open'",
+        )
+        .bind(words)
+        .bind(now)
+        .bind(id)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
+        sqlx::query(
+            "UPDATE support_sessions SET closed_at = ?
+             WHERE device_id = ? AND closed_at IS NULL AND stopped_at IS NULL",
+        )
+        .bind(now)
+        .bind(id)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
+        tx.commit().await.doing(DOING)?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// How many devices are enrolled.
     ///
     /// # Errors
