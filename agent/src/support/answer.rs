@@ -23,6 +23,7 @@ use super::questions::{self, Given};
 use super::state::{Event, Odd, Said, Sealed, Step};
 use super::store::{Answers, Record};
 use crate::audit::What;
+use crate::backup::keys::Known;
 use crate::bundle_file::Opened;
 use crate::commands::show;
 use crate::seal::{self, Sealing};
@@ -87,6 +88,13 @@ impl Desk<'_> {
     async fn safeguard(&self, id: &str, record: &mut Record, whose: Whose<'_>) -> anyhow::Result<()> {
         if record.handling.safeguard.is_some() {
             return Ok(());
+        }
+        // A key that nobody made yet is no reason to go without a copy.
+        if Known::read(self.context)?.recipient.is_none() {
+            return Err(refuse(
+                "there is no recovery key yet, so no recovery copy can be taken before somebody looks in",
+                format!("make one with `assay recovery-key`, then `assay support approve {id}` again"),
+            ));
         }
         let line = Line::new();
         line.show("taking a recovery copy of the configuration");
