@@ -74,7 +74,8 @@ pub(crate) struct Log {
     folder: PathBuf,
     /// Whether it ends with the boot.
     pub(crate) in_ram: bool,
-    clock: Clock,
+    /// Asked for each line: an answer may take its owner an hour.
+    clock: fn() -> Clock,
 }
 
 impl Log {
@@ -84,7 +85,7 @@ impl Log {
             Some(memory) => (memory.with_file_name("audit"), false),
             None => (context.paths.runtime_dir.join("audit"), true),
         };
-        Self { folder, in_ram, clock: context.clock }
+        Self { folder, in_ram, clock: Clock::read }
     }
 
     /// Writes down what happened; when that fails, it is said and the work goes on.
@@ -98,7 +99,7 @@ impl Log {
     pub(crate) fn must_note(&self, what: What, id: Option<&str>, text: &str) -> anyhow::Result<()> {
         let text: String = text.chars().filter(|c| !c.is_control()).take(MOST_TEXT).collect();
         let entry = Entry {
-            at_unix_s: self.clock.now_unix_s,
+            at_unix_s: (self.clock)().now_unix_s,
             what,
             id: id.map(str::to_owned),
             text,
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
 
     fn log(folder: &Path) -> Log {
-        Log { folder: folder.to_owned(), in_ram: false, clock: Clock { now_unix_s: 1_000 } }
+        Log { folder: folder.to_owned(), in_ram: false, clock: || Clock { now_unix_s: 1_000 } }
     }
 
     #[test]

@@ -58,6 +58,8 @@ struct Bundle {
     seq: u64,
     state: &'static str,
     encrypted: bool,
+    /// Support request whose consent it waits for; it is not sent before.
+    held_for: Option<String>,
     size_bytes: u64,
     plain: Option<PathBuf>,
     last_error: Option<String>,
@@ -161,6 +163,7 @@ fn bundle(entry: &Entry) -> Bundle {
         seq: entry.meta.seq,
         state: state_word(entry),
         encrypted: entry.sealed.is_some(),
+        held_for: entry.held_for.clone(),
         size_bytes: entry.size_bytes,
         plain: entry.plain.clone(),
         last_error: entry.meta.last_error.clone(),
@@ -199,9 +202,20 @@ fn words(status: &Status) -> String {
     let Status { waiting, uploading, accepted, refused, .. } = status;
     line("", &format!("{waiting} waiting, {uploading} under way, {accepted} accepted, {refused} refused"));
     for bundle in status.bundles.iter().filter(|bundle| bundle.state != "accepted") {
+        let held = bundle.held_for.as_ref();
+        let held = held.map(|id| format!(", held for your answer to the support request {id}"));
         let form =
             if bundle.encrypted { "encrypted for the portal" } else { "sealed again before it is sent" };
-        line("", &format!("{} number {}, {}, {form}", bundle.id, bundle.seq, bundle.state));
+        line(
+            "",
+            &format!(
+                "{} number {}, {}, {form}{}",
+                bundle.id,
+                bundle.seq,
+                bundle.state,
+                held.unwrap_or_default()
+            ),
+        );
     }
     if let Some(receipt) = &status.last_receipt {
         let verdict = receipt.overall.map_or("no verdict yet", |overall| overall.words());

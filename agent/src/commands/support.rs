@@ -86,6 +86,19 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Let bundles for requests leave without asking you, for some days; without a flag: what is given now
+    #[command(after_help = concat!(
+        "One bundle a day, never a self-test, a session or a waiver of the copy. It ends with any change of key,\n\
+         recipient, portal or administrators. Next: `assay log` shows each use.\n",
+        exit_codes!()
+    ))]
+    Standing(StandingArgs),
+    /// The record of a remote session: when it began and ended, and what was different afterwards
+    #[command(after_help = concat!("Next: `assay support session start ID`.\n", exit_codes!()))]
+    Session {
+        #[command(subcommand)]
+        action: SessionAction,
+    },
     /// Take a request out of a file that somebody brought
     #[command(after_help = concat!("Next: `assay support show ID`.\n", exit_codes!()))]
     Fetch {
@@ -95,6 +108,56 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(clap::Subcommand)]
+enum SessionAction {
+    /// Record that somebody looks in now
+    #[command(after_help = concat!(
+        "Opens no access: you do, after this, in the way that is named. Next: `assay support session stop ID`.\n",
+        exit_codes!()
+    ))]
+    Start {
+        /// The session, or its request
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Record the end, take a copy, show what differs
+    #[command(after_help = concat!(
+        "Remove the access that you opened; nothing here can. Next: look at what differs.\n",
+        exit_codes!()
+    ))]
+    Stop {
+        /// The session, or its request
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(clap::Args)]
+struct StandingArgs {
+    /// Give one for N days, at most 30
+    #[arg(long, value_name = "N")]
+    days: Option<u32>,
+    /// End it now
+    #[arg(long, conflicts_with = "days")]
+    end: bool,
+    /// First question, are the data backed up: yes, or risk-accepted
+    #[arg(long, value_name = "ANSWER", value_parser = ["yes", "risk-accepted"])]
+    backed_up: Option<String>,
+    /// Second question, is confidential information removed or locked: yes, or accepted when it is not
+    #[arg(long, value_name = "ANSWER", value_parser = ["yes", "accepted"])]
+    removed: Option<String>,
+    /// Agree without being asked
+    #[arg(long)]
+    yes: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -118,20 +181,19 @@ struct Approve {
     json: bool,
 }
 
-impl Approve {
-    fn given(&self) -> Given {
-        Given {
-            backup: self.backed_up.as_deref().map(|answer| match answer {
-                "yes" => BackupAnswer::BackedUp,
-                _ => BackupAnswer::NoBackupRiskAccepted,
-            }),
-            confidential: self.removed.as_deref().map(|answer| match answer {
-                "yes" => ConfidentialAnswer::RemovedOrLocked,
-                _ => ConfidentialAnswer::NotRemovedAccepted,
-            }),
-            waive: self.waive_copy.clone(),
-            yes: self.yes,
-        }
+/// The answers that were given as flags.
+fn given(backed_up: Option<&str>, removed: Option<&str>, waive: Option<&str>, yes: bool) -> Given {
+    Given {
+        backup: backed_up.map(|answer| match answer {
+            "yes" => BackupAnswer::BackedUp,
+            _ => BackupAnswer::NoBackupRiskAccepted,
+        }),
+        confidential: removed.map(|answer| match answer {
+            "yes" => ConfidentialAnswer::RemovedOrLocked,
+            _ => ConfidentialAnswer::NotRemovedAccepted,
+        }),
+        waive: waive.map(str::to_owned),
+        yes,
     }
 }
 
@@ -146,6 +208,23 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Action::Show { id, json } => show(&desk, &id, json),
         Action::Approve(args) => approve(&desk, &args),
         Action::Deny { id, reason, json } => deny(&desk, &id, &reason, json),
+        Action::Standing(args) => standing(&desk, &args),
+        Action::Session { action: SessionAction::Start { id, json } } => {
+            let session = block_on(desk.start_session(&id))?;
+            match json {
+                true => output::print_json(&session.record)?,
+                false => output::print(words::session_started(&session.record))?,
+            }
+            Ok(0)
+        }
+        Action::Session { action: SessionAction::Stop { id, json } } => {
+            let stopped = block_on(desk.stop_session(&id))?;
+            match json {
+                true => output::print_json(&words::stopped_document(&stopped))?,
+                false => output::print(words::session_stopped(&stopped))?,
+            }
+            Ok(0)
+        }
         Action::Wait { seconds, json } => wait(&desk, Duration::from_secs(seconds), json),
         Action::Fetch { file, json } => {
             let came = desk.fetch(&file)?;
@@ -190,7 +269,8 @@ fn show(desk: &Desk<'_>, id: &str, json: bool) -> anyhow::Result<u8> {
 }
 
 fn approve(desk: &Desk<'_>, args: &Approve) -> anyhow::Result<u8> {
-    let given = args.given();
+    let given =
+        given(args.backed_up.as_deref(), args.removed.as_deref(), args.waive_copy.as_deref(), args.yes);
     let ended = block_on(async {
         pause::check(desk.context)?;
         // What was cancelled meanwhile, and the portal's time. Without a line, everything up to the upload still works.
@@ -228,6 +308,28 @@ fn deny(desk: &Desk<'_>, id: &str, reason: &str, json: bool) -> anyhow::Result<u
     Ok(0)
 }
 
+/// Gives, ends or shows the standing consent.
+fn standing(desk: &Desk<'_>, args: &StandingArgs) -> anyhow::Result<u8> {
+    if args.end {
+        let was = desk.end_standing("by the owner")?;
+        if !was {
+            output::say("There is no standing consent.");
+        }
+    }
+    let standing = match args.days {
+        Some(days) => {
+            let given = given(args.backed_up.as_deref(), args.removed.as_deref(), None, args.yes);
+            Some(desk.give_standing(days, &given)?)
+        }
+        None => desk.standing()?,
+    };
+    match args.json {
+        true => output::print_json(&standing)?,
+        false => output::print(words::standing(standing.as_ref()))?,
+    }
+    Ok(0)
+}
+
 /// Asks until there is something that waits for the owner.
 fn wait(desk: &Desk<'_>, at_most: Duration, json: bool) -> anyhow::Result<u8> {
     pause::check(desk.context)?;
@@ -261,6 +363,18 @@ fn wait(desk: &Desk<'_>, at_most: Duration, json: bool) -> anyhow::Result<u8> {
                 }
             }
         }
+    })?;
+    block_on(async {
+        for stopped in desk.end_overdue_sessions().await? {
+            output::say(&words::session_stopped(&stopped));
+        }
+        for (id, ended) in desk.use_standing().await? {
+            match ended {
+                Ok(_) => output::say(&format!("The standing consent was used for the request {id}.")),
+                Err(error) => output::say(&format!("The request {id} could not be answered: {error:#}")),
+            }
+        }
+        Ok(())
     })?;
     let open = desk.store.all()?.iter().any(|(_, record)| record.handling.is_open());
     let code = tell(desk, &came, json)?;

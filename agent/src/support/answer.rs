@@ -100,8 +100,11 @@ impl Desk<'_> {
         line.show("taking a recovery copy of the configuration");
         let copies = OwnCommand { context: self.context };
         let why_not = match copies.create().await {
-            Ok(taken) => {
+            Ok(mut taken) => {
                 line.clear();
+                // Consents are dated by the portal's clock.
+                let skew_s = self.last_poll().skew_s;
+                taken.copy.made_unix_s = taken.copy.made_unix_s.saturating_add(skew_s);
                 let text = format!("recovery copy {}, {}", taken.copy.level.words(), taken.copy.sha256);
                 record.copy_receipt = Some(taken.receipt);
                 self.change(id, record, Event::Protected(Safeguard::Copy(taken.copy)))?;

@@ -20,6 +20,7 @@ use super::state::{Around, Event, Handling, Moment, Odd, Step};
 use super::store::{Record, Store, Via};
 use super::verify::{Known, Me, Verified, verify};
 use crate::audit::{Log, What};
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
@@ -76,6 +77,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) store: Store,
     /// What is written down for the owner.
     pub(crate) log: Log,
+    /// Asked at each step and not once for a call: an owner thinks for as long as they want, and a request may run out.
+    pub(crate) clock: fn() -> Clock,
 }
 
 impl<'a> Desk<'a> {
@@ -94,7 +97,7 @@ impl<'a> Desk<'a> {
             "enrol again with a new code: `assay enroll`",
         )?;
         let (store, log) = (Store::of(context), Log::of(context));
-        Ok(Self { context, settings, identity, enrolment, key, trust, store, log })
+        Ok(Self { context, settings, identity, enrolment, key, trust, store, log, clock: Clock::read })
     }
 
     /// The portal, with its key pinned.
@@ -110,7 +113,7 @@ impl<'a> Desk<'a> {
 
     /// Now, by the portal's clock as far as it is known.
     pub(crate) fn now_unix_s(&self) -> i64 {
-        self.context.clock.now_unix_s.saturating_add(self.last_poll().skew_s)
+        (self.clock)().now_unix_s.saturating_add(self.last_poll().skew_s)
     }
 
     /// Now, and what holds now.
@@ -144,8 +147,8 @@ impl<'a> Desk<'a> {
             ));
         }
         let last = LastPoll {
-            skew_s: answer.made_unix_s.saturating_sub(clock::Clock::read().now_unix_s),
-            asked_unix_s: self.context.clock.now_unix_s,
+            skew_s: answer.made_unix_s.saturating_sub((self.clock)().now_unix_s),
+            asked_unix_s: (self.clock)().now_unix_s,
             interval_s: answer.interval_s,
             sessions: answer.sessions.clone(),
             closed_sessions: answer.closed_sessions.clone(),

@@ -87,14 +87,15 @@ pub(crate) fn both(given: &Given, now_unix_s: i64) -> anyhow::Result<Answers> {
 
 /// Whether the owner agrees that exactly what was shown leaves.
 pub(crate) fn agrees(given: &Given) -> anyhow::Result<bool> {
+    agrees_to(given, "Exactly this bundle, and nothing else, would leave. Do you agree?")
+}
+
+/// Whether the owner agrees to what a question says.
+pub(crate) fn agrees_to(given: &Given, question: &str) -> anyhow::Result<bool> {
     if given.yes {
         return Ok(true);
     }
-    choose(
-        "Exactly this bundle, and nothing else, would leave. Do you agree?",
-        &[("y", "yes, sign my consent and send it", true), ("n", "no", false)],
-        "--yes",
-    )
+    choose(question, &[("y", "yes, I consent", true), ("n", "no", false)], "--yes")
 }
 
 /// Whether the owner goes on without a recovery copy, knowing why there is none.

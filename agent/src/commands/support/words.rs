@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use assay_bundle::consent::Safeguard;
+use assay_bundle::session::SessionRecord;
 use assay_bundle::support_request::{Scope, SelfTestKind, SupportRequest};
 use assay_diagnosis::text::escaped;
 use serde_json::{Value, json};
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 use crate::clock::rfc3339;
 use crate::output;
 use crate::support::answer::Ended;
+use crate::support::session::Stopped;
+use crate::support::standing::Standing;
 use crate::support::state::{Odd, Step};
 use crate::support::store::{Record, Via};
 
@@ -142,4 +145,94 @@ pub(super) fn ended(id: &str, ended: &Ended, record: &Record, asked: &SupportReq
         }
     };
     format!("request    {id}\nstate      {}\nnext       {next}\n", step(record))
+}
+
+/// The standing consent.
+pub(super) fn standing(standing: Option<&Standing>) -> String {
+    let Some(standing) = standing else {
+        return "standing   none: every request waits for your answer\n".to_owned();
+    };
+    let used = match standing.last_used_unix_s {
+        Some(at) => format!("{} times, last {}", standing.uses, rfc3339(at)),
+        None => "never".to_owned(),
+    };
+    format!(
+        "standing   until {}: bundles for support requests, one a day\n\
+         answers    {}; {}\n\
+         used       {used}\n\
+         next       `assay support standing --end` ends it\n",
+        rfc3339(standing.expires_unix_s),
+        standing.answers.backup.answer.words(),
+        standing.answers.confidential.answer.words(),
+    )
+}
+
+/// A session that began.
+pub(super) fn session_started(record: &SessionRecord) -> String {
+    format!(
+        "session    {} by {}, {}\n\
+         ends       {} at the latest\n\
+         next       open the access now; when it is over, close it and `assay support session stop {}`\n",
+        record.session_id,
+        escaped(&record.engineer),
+        record.method.words(),
+        rfc3339(record.hard_expiry_unix_s),
+        record.session_id,
+    )
+}
+
+/// A session that ended, and what differs.
+pub(super) fn session_stopped(stopped: &Stopped) -> String {
+    let record = &stopped.record;
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name:<11}{value}");
+    };
+    line("session", &record.session_id);
+    let by = record.ended_by.map_or("runs", |by| by.words());
+    line("ended", &format!("{} ({by})", rfc3339(record.stopped_unix_s.unwrap_or_default())));
+    match (&record.copy_after, &stopped.why_no_copy) {
+        (Some(copy), _) => line("copy", &format!("taken after it, {}", copy.level.words())),
+        (None, why) => {
+            line("copy", &format!("NONE after it: {}", escaped(why.as_deref().unwrap_or("not taken"))))
+        }
+    }
+    let difference = &stopped.difference;
+    for (name, list) in [
+        ("NEW ACCOUNT", &difference.accounts),
+        ("NEW KEY", &difference.keys),
+        ("NEW SERVICE", &difference.services),
+        ("added", &difference.added),
+        ("removed", &difference.removed),
+        ("changed", &difference.changed),
+    ] {
+        for one in list {
+            line(name, &format!(" {}", escaped(one)));
+        }
+    }
+    if difference.cut {
+        line("", "there are more files than were compared");
+    }
+    if !stopped.told {
+        line("portal", "not told yet: call `assay support session stop` again");
+    }
+    line("next", "remove the access that you opened, and the accounts and keys above that are not yours");
+    text
+}
+
+/// The same for programs.
+pub(super) fn stopped_document(stopped: &Stopped) -> Value {
+    let difference = &stopped.difference;
+    json!({
+        "record": output::value(&stopped.record).unwrap_or_default(),
+        "portal_told": stopped.told,
+        "why_no_copy": stopped.why_no_copy,
+        "added": difference.added,
+        "removed": difference.removed,
+        "changed": difference.changed,
+        "new_accounts": difference.accounts,
+        "new_keys": difference.keys,
+        "new_services": difference.services,
+        "more_files": difference.cut,
+    })
 }
