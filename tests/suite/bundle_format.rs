@@ -55,7 +55,7 @@ fn draft(source: RunSource) -> Manifest {
         rule_pack: 1,
         redaction: ManifestRedaction::default(),
         recipients: Vec::new(),
-        recovery_copy: Some(serde_json::json!({"level": "read_back"})),
+        recovery_copy: Some(recovery_copy()),
         summary: Summary::of(&Diagnosis::new(1, Vec::new(), Vec::new(), Vec::new())),
         extra: serde_json::Map::new(),
     }
@@ -155,4 +155,26 @@ fn walk_at_once(file: &[u8]) -> Result<Vec<EntryDigest>, ArchiveError> {
     let envelope = read_envelope(&mut reader, &limits)?;
     envelope.verify_signature(&key().public())?;
     envelope.walk_payload(&mut reader, None, &limits, &mut Kept::default())
+}
+
+/// A receipt with something in each field.
+fn recovery_copy() -> assay_bundle::recovery::CopyReceipt {
+    assay_bundle::recovery::CopyReceipt {
+        format: 1,
+        name: "recovery-00001-20261122T000000Z.tar.zst.age".to_owned(),
+        made_at: "2026-11-22T00:00:00Z".to_owned(),
+        made_unix_s: 1_795_305_600,
+        agent_version: "0.1.0".to_owned(),
+        profile: "qts".to_owned(),
+        size_bytes: 1,
+        sha256: "00".repeat(32),
+        entries: 1,
+        content_bytes: 1,
+        recipients: vec!["age1".to_owned()],
+        level: assay_bundle::recovery::CopyLevel::ReadBack,
+        volume_keys: false,
+        notes: [("changed-while-read".to_owned(), 1)].into(),
+        left_out: [("not-a-file".to_owned(), 1)].into(),
+        extra: serde_json::Map::new(),
+    }
 }

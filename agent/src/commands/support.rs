@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use assay_bundle::consent::{BackupAnswer, ConfidentialAnswer};
 
+use crate::audit::What;
 use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::runtime::block_on;
@@ -260,7 +261,10 @@ fn show(desk: &Desk<'_>, id: &str, json: bool) -> anyhow::Result<u8> {
         // Another call may be answering it: then it is shown there.
         let shown = desk.store.hold(id).and_then(|_held| desk.preview(id, &mut record));
         match shown {
-            Ok(bundle) => text.push_str(&format!("\nWhat would leave\n{bundle}")),
+            Ok(bundle) => {
+                text.push_str(&format!("\nWhat would leave\n{bundle}"));
+                desk.log.note(What::Look, Some(id), "the bundle that would leave was shown");
+            }
             Err(error) => text.push_str(&format!("\nThe bundle cannot be shown: {error:#}\n")),
         }
     }

@@ -72,8 +72,10 @@ impl Desk<'_> {
             self.seal(id, &mut record, &asked).await?;
             if record.handling.agreed.is_none() {
                 let shown = self.preview(id, &mut record)?;
+                // Under a standing consent nobody looks, and nothing says that somebody did.
                 if let Whose::Owner(_) = whose {
                     output::say(&shown);
+                    self.log.note(What::Look, Some(id), "the bundle that would leave was shown");
                 }
                 if !self.agree(id, &mut record, &asked, whose)? {
                     return Ok(Ended::NotAgreed);
@@ -235,7 +237,6 @@ impl Desk<'_> {
         if record.handling.is_open() && record.handling.step != Step::Leaving {
             self.change(id, record, Event::Shown(manifest))?;
         }
-        self.log.note(What::Look, Some(id), "the bundle that would leave was shown");
         let mut text = show::head(&envelope);
         let summary = &envelope.manifest.summary;
         let _ = writeln!(text, "verdict      {} {}\n", summary.overall.words(), summary.top_codes.join(", "));

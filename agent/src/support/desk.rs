@@ -299,7 +299,7 @@ impl<'a> Desk<'a> {
     /// Removes a bundle that the request no longer stands behind.
     fn let_go(&self, before: &Handling, after: &Handling) -> anyhow::Result<()> {
         let Some(old) = &before.sealed else { return Ok(()) };
-        let answered = matches!(after.step, Step::Ready | Step::Lapsed | Step::Refused { .. });
+        let answered = matches!(after.step, Step::Ready | Step::Lapsed | Step::Taken | Step::Refused { .. });
         let same = after.sealed.as_ref() == Some(old);
         if same && (answered || !after.is_over()) {
             return Ok(());

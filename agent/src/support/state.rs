@@ -69,6 +69,8 @@ pub(crate) enum Step {
     Ready,
     /// It was ready by a waiver that has lapsed.
     Lapsed,
+    /// The portal's signed receipt says that it has the bundle, and not that it is ready.
+    Taken,
     /// The owner said no.
     Denied {
         /// Why, in the owner's words.
@@ -170,6 +172,9 @@ pub(crate) enum Odd {
     /// Finished.
     #[error("the request is answered: the portal has confirmed that everything is ready")]
     AlreadyReady,
+    /// Finished without being ready.
+    #[error("the portal has the bundle and has answered it, without calling the request ready")]
+    Taken,
     /// Ready no longer.
     #[error("the waiver of the recovery copy has lapsed")]
     Lapsed,
@@ -211,7 +216,7 @@ impl Odd {
     /// What the owner can do.
     pub(crate) fn next(&self) -> &'static str {
         match self {
-            Self::Expired | Self::Lapsed | Self::Changed(_) | Self::Refused(_) => {
+            Self::Expired | Self::Lapsed | Self::Taken | Self::Changed(_) | Self::Refused(_) => {
                 "ask your support engineer for a new request; nothing of this one leaves any more"
             }
             Self::Cancelled | Self::Denied => {
@@ -369,7 +374,7 @@ impl Handling {
                 match says {
                     Said::Ready => self.step = Step::Ready,
                     Said::Refused(reason) => self.step = Step::Refused { reason },
-                    Said::Taken => {}
+                    Said::Taken => self.step = Step::Taken,
                 }
             }
             Event::Denied(reason) => self.step = Step::Denied { reason },
@@ -415,6 +420,7 @@ impl Handling {
             Step::Cancelled => Err(Odd::Cancelled),
             Step::Denied { .. } => Err(Odd::Denied),
             Step::Lapsed => Err(Odd::Lapsed),
+            Step::Taken => Err(Odd::Taken),
             Step::Refused { reason } => Err(Odd::Refused(reason.clone())),
             Step::Void { changed } => Err(Odd::Changed(*changed)),
             Step::Ready => Err(Odd::AlreadyReady),

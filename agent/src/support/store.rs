@@ -112,11 +112,6 @@ impl Store {
         Self { dir, locks, in_ram }
     }
 
-    #[cfg(test)]
-    pub(crate) fn for_tests(folder: &Path) -> Self {
-        Self::at(folder.join("support"), &folder.join("run"), false)
-    }
-
     /// The folder.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir

@@ -29,6 +29,7 @@ fn step(record: &Record) -> String {
         Step::Ready if waived => "READY for remote support, WITHOUT a recovery copy".to_owned(),
         Step::Ready => "ready for remote support".to_owned(),
         Step::Lapsed => "no longer ready: the waiver of the recovery copy has lapsed".to_owned(),
+        Step::Taken => "answered; the portal has the bundle and does not call it ready".to_owned(),
         Step::Denied { .. } => "denied by you".to_owned(),
         Step::Cancelled => "cancelled by the portal".to_owned(),
         Step::Expired => "expired".to_owned(),

@@ -117,7 +117,7 @@ fn odd_events_in_words() {
     check(3, Event::Agreed(manifest(1)), &late, Err(Odd::Expired), &Step::Expired);
     check(7, denied(), &late, Err(Odd::Expired), &Step::Expired);
     // The other side.
-    check(1, receipt(1, Said::Taken), &now, Ok(()), &Step::Leaving);
+    check(1, receipt(1, Said::Taken), &now, Ok(()), &Step::Taken);
     let refused = Step::Refused { reason: "no".to_owned() };
     check(1, receipt(1, Said::Refused("no".to_owned())), &now, Ok(()), &refused);
     check(5, Event::Cancelled, &now, Ok(()), &Step::Cancelled);
