@@ -7,6 +7,8 @@ use assay_bundle::digest::sha256_hex;
 use assay_bundle::facts::Facts;
 use serde::{Deserialize, Serialize};
 
+use crate::trouble::refuse;
+
 /// What a mark is a digest of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +75,28 @@ pub(crate) fn differences(enrolled: &[Mark], now: &[Mark]) -> Vec<&'static str> 
         })
         .map(Kind::word)
         .collect()
+}
+
+/// Refuses when the key sits in another unit than the one it was enrolled in.
+pub(crate) fn check(enrolled: &[Mark], now: &[Mark]) -> anyhow::Result<()> {
+    let differences = differences(enrolled, now);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(refuse(
+        format!(
+            "this is not the unit that was enrolled (other {}): its key does not speak for this one",
+            differences.join(", ")
+        ),
+        "enrol this unit with a code of its own: `assay enroll`; nothing was sent and the spool keeps what waits",
+    ))
+}
+
+/// Whether a serial number is another than the one of these marks. Marks without one contradict nothing.
+pub(crate) fn is_other_serial(marks: &[Mark], serial: &str) -> bool {
+    let asked = Mark::new(Kind::Serial, serial);
+    let mut serials = marks.iter().filter(|mark| mark.kind == Kind::Serial).peekable();
+    serials.peek().is_some() && serials.all(|mark| *mark != asked)
 }
 
 #[cfg(test)]

@@ -11,14 +11,18 @@ mod config;
 mod enroll;
 mod explain;
 mod judge;
+mod log;
+mod pause;
 mod reader;
 mod recovery_key;
 mod redact;
 mod remember;
 mod replay;
+mod resume;
 mod setup;
-mod show;
+pub(crate) mod show;
 mod status;
+mod support;
 mod unmask;
 mod upload;
 mod verify;
@@ -62,6 +66,10 @@ commands! {
     Upload: upload,
     Redact: redact,
     Unmask: unmask,
+    Support: support,
+    Pause: pause,
+    Resume: resume,
+    Log: log,
     Backup: backup,
     Status: status,
     Config: config,

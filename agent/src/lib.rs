@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+mod audit;
 mod backup;
 mod browse;
 mod bundle_file;
@@ -19,6 +20,7 @@ mod log;
 mod memory;
 mod output;
 mod paths;
+mod pause;
 mod pipeline;
 mod portal;
 mod record;
@@ -30,6 +32,7 @@ mod seal;
 mod sequence;
 mod source;
 mod stand_ins;
+mod support;
 mod terminal;
 mod trouble;
 

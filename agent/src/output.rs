@@ -31,6 +31,11 @@ pub(crate) fn value(document: &impl serde::Serialize) -> anyhow::Result<serde_js
     Ok(serde_json::from_slice(&serde_json::to_vec(document)?)?)
 }
 
+/// The word by which a unit variant is spelled in JSON.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Prints a value as JSON with a line end.
 pub(crate) fn print_json(document: &impl serde::Serialize) -> anyhow::Result<()> {
     let compact = serde_json::to_vec(document)?;

@@ -59,6 +59,10 @@ impl Resealer<'_> {
         if !matches!(entry.meta.state, State::Waiting | State::Uploading { .. }) {
             return Ok(Ready::AsItIs);
         }
+        // Nobody has consented to it, and sealed again it would be another bundle than the one that was shown.
+        if entry.held_for.is_some() {
+            return Ok(Ready::AsItIs);
+        }
         if let Some(sealed) = &entry.sealed
             && self.is_for_us(&Opened::read(sealed)?.envelope.manifest)
         {
@@ -88,6 +92,12 @@ impl Resealer<'_> {
         opened.verify_signature(&named)?;
         if manifest.redaction.rule_set == 0 {
             return Ok(Ready::Not("it has passed no redaction".to_owned()));
+        }
+        if let Some(request) = &manifest.request_id {
+            return Ok(Ready::Not(format!(
+                "it answers the support request {request} and leaves only with your consent to exactly its bytes: \
+                 `assay support approve {request}`"
+            )));
         }
         let digest = sha256_hex(&opened.envelope.manifest_bytes);
         if let Some(id) = self.already_there(&manifest, &digest, from)? {

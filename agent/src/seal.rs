@@ -215,5 +215,6 @@ pub(crate) fn spool_entry(manifest: &Manifest, clock: Clock) -> SpoolEntry {
         seq: manifest.seq,
         reason: reason.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default(),
         created_unix_s: clock.now_unix_s,
+        held_for: manifest.request_id.clone(),
     }
 }

@@ -522,3 +522,20 @@ fn logs_are_talk() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
 }
+
+#[test]
+fn pause_log_and_support_without_a_portal() {
+    let device = Device::new();
+    device.run(&["support", "list"]).fails_with(&["not enrolled", "next: "]);
+    assert!(device.run(&["log"]).ends(0).out.contains("Nothing has happened yet"));
+    assert!(device.run(&["resume"]).ends(0).out.contains("nothing was paused"));
+    assert!(device.run(&["pause"]).ends(0).out.contains("`assay resume`"));
+    device.run(&["upload"]).fails_with(&["everything is paused", "`assay resume`"]);
+    assert!(device.run(&["status"]).ends(0).out.contains("paused"));
+    assert!(device.run(&["resume"]).ends(0).out.contains("resumed"));
+    let log = device.run(&["log", "--json"]).ends(0).out;
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert_eq!(lines[0]["what"], "pause");
+}

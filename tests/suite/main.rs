@@ -24,5 +24,6 @@ mod portal;
 mod redaction;
 mod rules;
 mod support;
+mod support_requests;
 mod tidy;
 mod upload;

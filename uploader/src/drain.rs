@@ -1,7 +1,7 @@
 //! Empties the spool: every sealed bundle that waits, oldest first.
 //!
 //! One bundle's failure does not stop the others; what would stop all of them (no connection, an unknown key, a
-//! foreign certificate) ends the run and is said once. Entries without a sealed form are not touched: they were made
+//! foreign certificate) ends the run and is said once. Held entries wait for the owner's consent and are passed over. Entries without a sealed form are not touched: they were made
 //! before there was a portal to seal them for.
 
 use std::time::Duration;
@@ -110,6 +110,33 @@ pub async fn drain(
     Ok(report)
 }
 
+/// Uploads one entry and no other: what the owner consented to a moment ago leaves alone.
+///
+/// # Errors
+/// As [`drain`]; an entry that is held, or has no sealed form, gives an empty report.
+pub async fn drain_one(
+    spool: &Spool,
+    portal: &Portal,
+    key: &SigningKey,
+    card: &PortalCard,
+    id: &str,
+    progress: &dyn Fn(Progress),
+) -> Result<DrainReport, DrainError> {
+    let trust = Trust::from_card(card).map_err(PortalError::Trust)?;
+    let _uploading = spool.lock_uploads()?;
+    let mut report = DrainReport::default();
+    let entry = spool.entry(id)?;
+    if !is_waiting(&entry) {
+        return Ok(report);
+    }
+    let options = DrainOptions::default();
+    let result = send(spool, portal, key, &trust, &options, &entry, progress).await;
+    let (outcome, recorded) = record(spool, portal, &options, &entry, result);
+    report.unrecorded.extend(recorded.err());
+    report.bundles.push((entry.id, outcome));
+    Ok(report)
+}
+
 /// Why a run could not be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum DrainError {
@@ -123,7 +150,7 @@ pub enum DrainError {
 
 fn is_waiting(entry: &Entry) -> bool {
     let open = matches!(entry.meta.state, State::Waiting | State::Uploading { .. });
-    open && entry.sealed.is_some() && entry.meta.sha256_sealed.is_some()
+    open && entry.held_for.is_none() && entry.sealed.is_some() && entry.meta.sha256_sealed.is_some()
 }
 
 /// A time further away than any wait we would set was written by a clock that has jumped since: it is due.

@@ -14,8 +14,9 @@ pub mod spool;
 mod trust;
 pub mod tus;
 
-pub use drain::{DrainError, DrainOptions, DrainReport, Outcome, drain};
+pub use drain::{DrainError, DrainOptions, DrainReport, Outcome, drain, drain_one};
 pub use part::{LARGEST_PART_BYTES, SMALLEST_PART_BYTES, START_PART_BYTES};
+pub use portal::support::SessionCall;
 pub use portal::{ClockTrust, Now, Portal, PortalError, PortalOptions, system_now};
 pub use retry::RetryPolicy;
 pub use spool::{Entry, EntryMeta, Slot, Spool, SpoolEntry, SpoolError, SpoolLimits, State};

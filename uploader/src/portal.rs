@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod options;
 mod roots;
+pub mod support;
 mod verifier;
 
 use std::sync::Arc;

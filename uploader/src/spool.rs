@@ -9,6 +9,7 @@
 //!     entry.json           its state, replaced whole: written beside, fsync, rename, fsync of the folder
 //!     plain.assay          the form the owner browses
 //!     sealed.assay         the form that is uploaded
+//!     held                 while it stands, nothing is sent: what the entry is held for
 //! ```
 //!
 //! An entry appears whole: files and their folder are fsynced inside `.tmp-…`, then the folder is renamed, then the
@@ -178,6 +179,35 @@ impl Spool {
                 meta.next_attempt_unix_s = None;
             }
         })
+    }
+
+    /// Lets a held entry be sent: its consent is given. Nothing happens to one that is not held.
+    ///
+    /// # Errors
+    /// No such entry, or the disk; then it stays held.
+    pub fn release(&self, id: &str) -> Result<Entry, SpoolError> {
+        let _changing = self.lock()?;
+        self.entry(id)?;
+        let dir = self.dir.join(id);
+        let path = dir.join(entry::HELD);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(at("remove", &path)(error));
+            }
+            _ => disk::sync_dir(&dir)?,
+        }
+        self.entry(id)
+    }
+
+    /// Holds an entry (again): its consent was taken back.
+    ///
+    /// # Errors
+    /// No such entry, or the disk.
+    pub fn hold(&self, id: &str, held_for: &str) -> Result<Entry, SpoolError> {
+        let _changing = self.lock()?;
+        self.entry(id)?;
+        disk::replace(&self.dir.join(id), entry::HELD, held_for.as_bytes())?;
+        self.entry(id)
     }
 
     /// Removes an entry with all its files. Only ever because a person asked.

@@ -8,6 +8,7 @@ use assay_bundle::json;
 use assay_bundle::keys::{KeyError, PublicKey};
 use assay_bundle::receipt::{Receipt, SignedReceipt};
 use assay_bundle::sshsig::{self, SignatureError, namespace};
+use assay_bundle::statement::{Signed, Statement, StatementError};
 
 /// The keys of one portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,14 @@ pub enum TrustError {
         "the receipt is not signed by the portal this NAS enrolled with: the bundle stays in the spool; report this to the operator of the portal"
     )]
     Receipt(#[source] SignatureError),
+    /// Something else that the portal has to sign is not signed by it, or is not acceptable.
+    #[error(
+        "what came is not the word of the portal this NAS enrolled with: nothing is done; report this to the operator of the portal"
+    )]
+    Statement(#[source] StatementError),
+    /// An answer to another call.
+    #[error("the portal's answer is to another call than this one: nothing is done; call again")]
+    OtherCall,
     /// The receipt is signed but no receipt.
     #[error(
         "the receipt cannot be read: the bundle stays in the spool; update assay or report this to the operator of the portal"
@@ -60,6 +69,14 @@ pub enum TrustError {
 }
 
 impl Trust {
+    /// What the portal's online key signed.
+    ///
+    /// # Errors
+    /// Another signer, another purpose, or a statement that is not acceptable.
+    pub fn open<T: Statement>(&self, signed: &Signed) -> Result<T, TrustError> {
+        signed.open(&self.online).map_err(TrustError::Statement)
+    }
+
     /// The keys on a card, when the root key vouches for the online key.
     ///
     /// # Errors

@@ -138,7 +138,7 @@ fn extract(opened: Opened, folder: &Path, identity: Option<&Path>) -> anyhow::Re
 }
 
 /// What the manifest says.
-fn head(envelope: &Envelope) -> String {
+pub(crate) fn head(envelope: &Envelope) -> String {
     let manifest = &envelope.manifest;
     let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "not read".to_owned());
     let source = match manifest.source {
@@ -194,7 +194,7 @@ fn sealed_words(envelope: &Envelope) -> String {
 }
 
 /// Every file of the payload.
-fn tree(entries: &Entries) -> String {
+pub(crate) fn tree(entries: &Entries) -> String {
     let mut text = String::new();
     for entry in &entries.list {
         let _ = writeln!(text, "{:>12}  {}", Bytes(entry.size_bytes).to_string(), entry.name);

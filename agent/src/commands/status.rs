@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::identity::Enrolment;
 use crate::memory;
 use crate::output;
+use crate::pause::{self, Paused};
 use crate::recovery_key::RecoveryKey;
 
 /// Say who this device is, where it is enrolled and what waits in the spool
@@ -33,6 +34,8 @@ struct Status {
     key_id: Option<String>,
     public_key: Option<String>,
     enrolment: Option<Enrolment>,
+    /// Everything is paused, since when and by whom.
+    paused: Option<Paused>,
     portal_fingerprint: Option<String>,
     identity_dir: PathBuf,
     config_file: PathBuf,
@@ -57,6 +60,8 @@ struct Bundle {
     seq: u64,
     state: &'static str,
     encrypted: bool,
+    /// Support request whose consent it waits for; it is not sent before.
+    held_for: Option<String>,
     size_bytes: u64,
     plain: Option<PathBuf>,
     last_error: Option<String>,
@@ -116,6 +121,7 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         public_key: public.map(|key| key.to_openssh()),
         portal_fingerprint: enrolment.as_ref().map(|enrolment| enrolment.card.fingerprint()),
         enrolment,
+        paused: pause::paused(identity.dir()),
         identity_dir: identity.dir().to_owned(),
         config_file: context.config_file(),
         runtime_dir: context.paths.runtime_dir.clone(),
@@ -188,6 +194,7 @@ fn bundle(entry: &Entry) -> Bundle {
         seq: entry.meta.seq,
         state: state_word(entry),
         encrypted: entry.sealed.is_some(),
+        held_for: entry.held_for.clone(),
         size_bytes: entry.size_bytes,
         plain: entry.plain.clone(),
         last_error: entry.meta.last_error.clone(),
@@ -202,6 +209,10 @@ fn words(status: &Status) -> String {
     line("key", status.key_id.as_deref().unwrap_or("none yet; the first bundle or `assay enroll` makes one"));
     if let Some(key) = &status.public_key {
         line("", key);
+    }
+    if let Some(paused) = &status.paused {
+        let since = clock::rfc3339(paused.since_unix_s);
+        line("paused", &format!("everything, since {since} by {}: `assay resume` lets it go on", paused.by));
     }
     match &status.enrolment {
         Some(enrolment) => {
@@ -222,9 +233,20 @@ fn words(status: &Status) -> String {
     let Status { waiting, uploading, accepted, refused, .. } = status;
     line("", &format!("{waiting} waiting, {uploading} under way, {accepted} accepted, {refused} refused"));
     for bundle in status.bundles.iter().filter(|bundle| bundle.state != "accepted") {
+        let held = bundle.held_for.as_ref();
+        let held = held.map(|id| format!(", held for your answer to the support request {id}"));
         let form =
             if bundle.encrypted { "encrypted for the portal" } else { "sealed again before it is sent" };
-        line("", &format!("{} number {}, {}, {form}", bundle.id, bundle.seq, bundle.state));
+        line(
+            "",
+            &format!(
+                "{} number {}, {}, {form}{}",
+                bundle.id,
+                bundle.seq,
+                bundle.state,
+                held.unwrap_or_default()
+            ),
+        );
     }
     if let Some(receipt) = &status.last_receipt {
         let verdict = receipt.overall.map_or("no verdict yet", |overall| overall.words());

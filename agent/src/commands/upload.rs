@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::reseal::{Ready, Resealer};
 use crate::terminal::Line;
 use crate::trouble::{self, refuse};
-use crate::{output, portal, runtime, source};
+use crate::{output, pause, portal, runtime, source};
 
 /// Send the bundles that wait in the spool, encrypted for the portal
 #[derive(clap::Args)]
@@ -46,6 +46,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let ca_file = args.ca_file.as_deref().map(std::path::absolute).transpose()?;
     let ca_flag = ca_file.map(|path| ("portal.ca_file", path.display().to_string(), "--ca-file"));
     let proxy_flag = args.proxy.clone().map(|proxy| ("portal.proxy", proxy, "--proxy"));
+    pause::check(context)?;
     let settings = context.settings_with(ca_flag.into_iter().chain(proxy_flag).collect())?;
     let identity = context.identity();
     let (Some(enrolment), Some(key)) = (identity.enrolment()?, identity.key()?) else {
@@ -57,7 +58,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let spool = context.spool(&settings)?;
     let (report, kept, already) = runtime::block_on(async {
         let here = source::who(&settings.config, &context.paths).await?;
-        same_chassis(&enrolment.chassis, &chassis::marks(&here))?;
+        chassis::check(&enrolment.chassis, &chassis::marks(&here))?;
         let resealer = Resealer {
             identity: &identity,
             spool: &spool,
@@ -89,21 +90,6 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     }
     let complete = report.is_complete() && kept.is_empty();
     Ok(if complete { 0 } else { trouble::FAILED })
-}
-
-/// Refuses when the key sits in another unit than the one it was enrolled in.
-fn same_chassis(enrolled: &[chassis::Mark], now: &[chassis::Mark]) -> anyhow::Result<()> {
-    let differences = chassis::differences(enrolled, now);
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(refuse(
-        format!(
-            "this is not the unit that was enrolled (other {}): its key does not speak for this one",
-            differences.join(", ")
-        ),
-        "enrol this unit with a code of its own: `assay enroll`; nothing was sent and the spool keeps what waits",
-    ))
 }
 
 /// Puts the named files into the spool and gives those that were there already; what cannot be sent is told at once,

@@ -219,3 +219,18 @@ fn the_last_seq_comes_back() {
         assert_eq!(bench.drain(&OPTIONS).await.last_seq(), None);
     });
 }
+
+#[tokio::test]
+async fn a_held_bundle_is_passed_over_and_one_alone_leaves_alone() {
+    let bench = Bench::new(&["one", "two", "three"]).await;
+    let ids: Vec<String> = bench.spool.entries().expect("readable").into_iter().map(|e| e.id).collect();
+    bench.spool.hold(&ids[0], "req-1").expect("held");
+    let (portal, card) = (bench.double.portal(), bench.double.card());
+    for (id, expected) in [(&ids[0], 0), (&ids[2], 1)] {
+        let report = drain_one(&bench.spool, &portal, &bench.key, &card, id, &|_| ()).await.expect("a run");
+        assert_eq!(report.bundles.len(), expected);
+    }
+    assert_eq!(bench.states(), ["waiting+sealed", "waiting+sealed", "done"]);
+    assert_eq!(bench.drain(&OPTIONS).await.bundles.len(), 1);
+    assert_eq!(bench.states(), ["waiting+sealed", "done", "done"]);
+}

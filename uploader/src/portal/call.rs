@@ -2,7 +2,7 @@
 
 use std::io::{self, SeekFrom};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use assay_bundle::httpsig;
 use assay_bundle::keys::SigningKey;
@@ -37,6 +37,12 @@ pub(crate) struct Call<'a> {
     pub(crate) upload_offset: Option<u64>,
     pub(crate) upload_length: Option<u64>,
     pub(crate) upload_metadata: Option<&'a str>,
+    /// What stands behind the question mark.
+    pub(crate) query: &'a str,
+    /// Nonce of the signature, where the answer has to name it; otherwise one is made for each call.
+    pub(crate) nonce: Option<&'a str>,
+    /// How much longer than usual the portal may be silent: it holds some calls until there is news.
+    pub(crate) patience: Duration,
 }
 
 /// What it carries.
@@ -69,7 +75,7 @@ pub(super) async fn send(
             return stream(portal, request, (file, offset, length), sent).await;
         }
     };
-    match timeout(portal.idle_timeout, request.send()).await {
+    match timeout(portal.idle_timeout.saturating_add(call.patience), request.send()).await {
         Ok(Ok(response)) => answer::read(portal, response).await,
         Ok(Err(why)) => Err(explain::failed(portal.address.base(), why)),
         Err(_) => Err(PortalError::Silent { portal: portal.address.base().to_owned() }),
@@ -95,7 +101,10 @@ fn request(
     let tus = call.tus.then_some(TUS_VERSION);
     let method = Method::from_bytes(call.method.as_bytes())
         .map_err(|why| PortalError::Setup { what: why.to_string() })?;
-    let mut request = portal.client.request(method, format!("{}{}", portal.address.base(), call.path));
+    let query = format!("?{}", call.query);
+    let behind = if call.query.is_empty() { "" } else { query.as_str() };
+    let mut request =
+        portal.client.request(method, format!("{}{}{behind}", portal.address.base(), call.path));
     for (name, value) in [
         ("content-digest", content_digest),
         ("upload-offset", offset.as_deref()),
@@ -113,18 +122,22 @@ fn request(
         method: call.method,
         authority: portal.address.authority(),
         path: call.path,
-        query: "?",
+        query: &query,
         content_digest,
         upload_offset: offset.as_deref(),
         upload_length: length.as_deref(),
         tus_resumable: tus,
     };
-    let headers = httpsig::sign(key, &covered, portal.portal_now_unix_s(), &nonce()?);
+    let nonce = match call.nonce {
+        Some(nonce) => nonce.to_owned(),
+        None => nonce_of_a_call()?,
+    };
+    let headers = httpsig::sign(key, &covered, portal.portal_now_unix_s(), &nonce);
     Ok(request.header("signature-input", headers.signature_input).header("signature", headers.signature))
 }
 
 /// 16 random bytes: the portal takes each once.
-fn nonce() -> Result<String, PortalError> {
+pub(super) fn nonce_of_a_call() -> Result<String, PortalError> {
     let mut bytes = [0_u8; 16];
     SystemRandom::new().fill(&mut bytes).map_err(|_| PortalError::Random)?;
     Ok(BASE64URL_NOPAD.encode(&bytes))

@@ -13,6 +13,9 @@ use super::{SpoolError, disk};
 pub(super) const RECORD: &str = "entry.json";
 pub(super) const PLAIN: &str = "plain.assay";
 pub(super) const SEALED: &str = "sealed.assay";
+/// A file with the name of what the entry is held for. It stands beside the record and not in it: a record that was
+/// damaged is made again from the files, and a bundle that nobody consented to must stay held then too.
+pub(super) const HELD: &str = "held";
 
 /// What the maker of a bundle says about it when it is put into the spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct SpoolEntry {
     pub reason: String,
     /// When, by the device's clock (seconds since 1970); a fact, not an order.
     pub created_unix_s: i64,
+    /// What it is held for: no drain sends it before [`super::Spool::release`].
+    pub held_for: Option<String>,
 }
 
 /// How far a bundle has come.
@@ -88,6 +93,8 @@ pub struct Entry {
     pub sealed: Option<PathBuf>,
     /// Its state.
     pub meta: EntryMeta,
+    /// What it is held for (a support request whose consent is missing); it is not sent while it is.
+    pub held_for: Option<String>,
     /// Bytes of all its files.
     pub size_bytes: u64,
 }
@@ -139,8 +146,19 @@ pub(super) fn load(dir: &Path, id: &str) -> Result<Entry, SpoolError> {
         plain: named(record.plain_file),
         sealed: named(record.sealed_file),
         meta: record.meta,
+        held_for: held_for(dir)?,
         size_bytes: size_bytes(dir)?,
     })
+}
+
+/// What the entry in `dir` is held for. A mark that cannot be read holds.
+fn held_for(dir: &Path) -> Result<Option<String>, SpoolError> {
+    let path = dir.join(HELD);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(disk::at("read", &path)(error)),
+    }
 }
 
 /// Bytes of all files in a folder of the spool.

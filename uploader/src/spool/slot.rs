@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, at};
-use super::entry::{self, PLAIN, SEALED};
+use super::entry::{self, HELD, PLAIN, SEALED};
 use super::{Entry, EntryMeta, Spool, SpoolEntry, SpoolError, State, TEMP_PREFIX};
 
 const SCRATCH: &str = "scratch";
@@ -80,6 +80,9 @@ impl Slot {
             next_attempt_unix_s: None,
             last_error: None,
         };
+        if let Some(what) = &about.held_for {
+            disk::replace(&self.dir, HELD, what.as_bytes())?;
+        }
         entry::save(&self.dir, &meta, plain, sealed)?;
 
         let _changing = self.spool.lock()?;

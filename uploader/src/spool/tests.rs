@@ -11,7 +11,7 @@ use super::*;
 const ROOMY: SpoolLimits = SpoolLimits { bytes: 1 << 20, bundles: 8 };
 
 fn about(seq: u64) -> SpoolEntry {
-    SpoolEntry { seq, reason: "asked".to_owned(), created_unix_s: 1_000 }
+    SpoolEntry { seq, reason: "asked".to_owned(), created_unix_s: 1_000, held_for: None }
 }
 
 fn put(spool: &Spool, seq: u64, plain: &[u8], sealed: &[u8]) -> Result<Entry, SpoolError> {
@@ -268,4 +268,23 @@ fn a_full_disk_has_its_own_words() {
     }
     let error = at("write", Path::new("/spool/x"))(std::io::ErrorKind::ReadOnlyFilesystem.into());
     assert!(error.to_string().starts_with("cannot write /spool/x"));
+}
+
+#[test]
+fn a_held_entry_stays_held_until_it_is_released() {
+    let dir = tempfile::tempdir().expect("a temp folder");
+    let spool = Spool::open(dir.path(), ROOMY).expect("a new spool");
+    let slot = spool.begin().expect("room");
+    fs::write(slot.sealed_path(), "sealed").expect("writable");
+    let about = SpoolEntry { held_for: Some("req-1".to_owned()), ..about(1) };
+    let id = slot.commit(about).expect("committed").id;
+    let held = |spool: &Spool| spool.entry(&id).expect("there").held_for;
+    assert_eq!(held(&spool).as_deref(), Some("req-1"));
+    // A record that is made again from the files forgets everything but this.
+    fs::write(dir.path().join(&id).join("entry.json"), "torn").expect("writable");
+    assert_eq!(held(&spool).as_deref(), Some("req-1"));
+    assert_eq!(spool.release(&id).expect("released").held_for, None);
+    assert_eq!(spool.release(&id).expect("again is nothing").held_for, None);
+    spool.hold(&id, "req-1").expect("held");
+    assert_eq!(held(&spool).as_deref(), Some("req-1"));
 }
