@@ -8,11 +8,13 @@ mod collect;
 mod config;
 mod enroll;
 mod explain;
+mod job;
 mod judge;
 mod reader;
 mod redact;
 mod remember;
 mod replay;
+mod run;
 mod show;
 mod status;
 mod unmask;
@@ -56,12 +58,15 @@ commands! {
     Upload: upload,
     Redact: redact,
     Unmask: unmask,
+    Run: run,
     Status: status,
     Config: config,
     #[command(name = READER, hide = true)]
     Reader: reader,
     #[command(name = "__remember", hide = true)]
     Remember: remember,
+    #[command(name = crate::daemon::JOB, hide = true)]
+    Job: job,
 }
 
 /// What two commands that read a machine have in common.

@@ -17,6 +17,7 @@ mod logout;
 mod queue;
 mod raw;
 mod receipt;
+mod report;
 mod style;
 mod upload_create;
 mod upload_drop;
@@ -35,6 +36,7 @@ pub fn device_calls() -> Router<Shared> {
     Router::new()
         .route("/api/v1/card", get(card::handle))
         .route("/api/v1/enrol", post(enrol::handle))
+        .route("/api/v1/reports", post(report::handle))
         .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
         .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
         .route("/api/v1/uploads/{id}/receipt", get(receipt::handle))

@@ -15,6 +15,7 @@ pub mod codes;
 pub mod devices;
 pub mod failures;
 pub mod nonces;
+pub mod reports;
 pub mod uploads;
 pub mod users;
 

@@ -1,17 +1,23 @@
-//! `GET /devices/{id}`: one enrolled key and its bundles.
+//! `GET /devices/{id}`: one enrolled key, its bundles, and what it reports of itself.
 
 use askama::Template;
+use assay_bundle::Verdict;
+use assay_bundle::health_report::HealthReport;
 use axum::extract::{Path, State};
 use axum::response::Html;
 
 use crate::app::Shared;
 use crate::clock;
+use crate::display::visible;
 use crate::page::{PageError, Viewer, render};
 use crate::store::devices::Device;
-use crate::view::{Line, known};
+use crate::store::reports::KeptReport;
+use crate::view::{Badge, Line, known};
 
 /// Bundles shown.
 const MOST: i64 = 100;
+/// Health reports shown.
+const MOST_REPORTS: i64 = 7;
 
 /// A device in words.
 struct Shown {
@@ -38,6 +44,52 @@ impl From<&Device> for Shown {
     }
 }
 
+/// A health report in words: what the device says of itself.
+struct Reported {
+    received: String,
+    verdict: Option<Badge>,
+    findings: String,
+    versions: String,
+    waiting: String,
+    recovery_copy: String,
+    daemon: String,
+}
+
+impl Reported {
+    /// Nothing for a report that is not understood any more.
+    fn read(kept: &KeptReport) -> Option<Self> {
+        let report: HealthReport = serde_json::from_str(&kept.report).ok()?;
+        let check = report.last_check.as_ref();
+        let findings = check.into_iter().flat_map(|check| &check.findings).map(|finding| {
+            let verdict: Verdict = finding.verdict;
+            format!("{} {} ({})", finding.count, visible(&finding.code), verdict.word())
+        });
+        let findings: Vec<String> = findings.collect();
+        let firmware =
+            report.versions.firmware.as_deref().map_or_else(String::new, |f| format!(", firmware {f}"));
+        let spool = report.spool;
+        let daemon = report.daemon;
+        Some(Self {
+            received: clock::for_people(kept.received_at),
+            verdict: check.map(|check| Badge::of(check.overall)),
+            findings: if findings.is_empty() { "none".to_owned() } else { findings.join(", ") },
+            versions: visible(&format!(
+                "agent {}{firmware}, rules {}",
+                report.versions.agent, report.versions.rule_pack
+            )),
+            waiting: format!("{} waiting, {} refused", spool.waiting, spool.refused),
+            recovery_copy: match report.recovery_copy_age_s {
+                Some(age_s) => format!("{} days old", age_s / 86_400),
+                None => "none that it can tell of".to_owned(),
+            },
+            daemon: format!(
+                "{} jobs done, {} failed, {} failing now",
+                daemon.runs, daemon.failures, daemon.crash_loops
+            ),
+        })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "device.html")]
 struct Page {
@@ -45,6 +97,7 @@ struct Page {
     device: Shown,
     others: Vec<Shown>,
     lines: Vec<Line>,
+    reports: Vec<Reported>,
 }
 
 /// Shows the device.
@@ -56,10 +109,12 @@ pub(super) async fn handle(
     let device = app.store.device(&id).await?.ok_or(PageError::NotFound)?;
     let others = app.store.same_serial(&device).await?;
     let rows = app.store.bundles_of_device(&device.id, MOST).await?;
+    let reports = app.store.reports_of_device(&device.id, MOST_REPORTS).await?;
     render(&Page {
         viewer,
         device: Shown::from(&device),
         others: others.iter().map(Shown::from).collect(),
         lines: rows.iter().map(Line::from).collect(),
+        reports: reports.iter().filter_map(Reported::read).collect(),
     })
 }
