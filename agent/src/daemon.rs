@@ -22,20 +22,23 @@ mod child;
 mod cron;
 pub(crate) mod jobs;
 mod journal;
-mod lock;
+pub(crate) mod lock;
 mod news;
 mod plan;
 mod quiet;
 mod watch;
 
+use board::BOARD;
 pub(crate) use board::Board;
-use board::{BOARD, CHECKED};
 use child::{Running, Told};
 pub(crate) use cron::Cron;
 use journal::Journal;
 use plan::{Job, Now, Pace, Plan};
 pub(crate) use quiet::QuietHours;
 use watch::Watch;
+
+/// Copy of the configuration that is in force, for the jobs: a file that was broken since does not reach them.
+const CONFIG: &str = "in-force.toml";
 
 /// The word that makes the program a job's process.
 pub(crate) const JOB: &str = "__job";
@@ -143,11 +146,11 @@ impl<'c> Daemon<'c> {
         folder: std::path::PathBuf,
         watch: Watch,
     ) -> anyhow::Result<Self> {
+        let in_force = folder.join(CONFIG);
+        copy_config(context, &in_force)?;
         let mut arguments = Vec::new();
-        let flags = [
-            ("--config", context.globals.config.as_deref()),
-            ("--state-dir", context.globals.state_dir.as_deref()),
-        ];
+        let flags =
+            [("--config", Some(in_force.as_path())), ("--state-dir", context.globals.state_dir.as_deref())];
         for (flag, path) in flags {
             if let Some(path) = path {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -254,7 +257,11 @@ impl<'c> Daemon<'c> {
 
     /// Takes the configuration anew; one that is broken leaves the old one in force.
     fn reload(&mut self) {
-        match self.context.settings() {
+        let settings = self.context.settings().map_err(anyhow::Error::new).and_then(|settings| {
+            copy_config(self.context, &self.folder.join(CONFIG))?;
+            Ok(settings)
+        });
+        match settings {
             Ok(settings) => {
                 self.zone = zone();
                 self.plan.replace_jobs(jobs_of(&settings.config, &key_id(self.context)), self.zone.clone());
@@ -263,7 +270,7 @@ impl<'c> Daemon<'c> {
                 self.say("takes the configuration anew");
             }
             Err(error) => {
-                let error = format!("{:#}", anyhow::Error::new(error));
+                let error = format!("{error:#}");
                 self.say(&format!("goes on with the old configuration: {error}"));
                 self.board.config_error = Some(error);
             }
@@ -299,6 +306,16 @@ impl<'c> Daemon<'c> {
             self.say(&format!("cannot write down what it does: {error:#}"));
         }
     }
+}
+
+/// Keeps the configuration file as it is now; one that is not there is empty.
+fn copy_config(context: &Context, to: &std::path::Path) -> anyhow::Result<()> {
+    let file = context.config_file();
+    let bytes = match std::fs::read(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.with_context(|| format!("cannot read {}", file.display()))?,
+    };
+    output::replace_private(to, &bytes)
 }
 
 /// What tells devices apart, before there is a key: nothing, and nothing is sent then.

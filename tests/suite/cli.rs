@@ -2,9 +2,9 @@
 //! the binary; nothing here calls the library. What needs a portal is in [`portal`].
 
 mod memory;
-mod portal;
+pub(crate) mod portal;
 mod report;
-mod run;
+pub(crate) mod run;
 
 use std::fs;
 use std::io::Write;

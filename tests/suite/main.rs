@@ -15,6 +15,7 @@ mod architecture;
 mod bundle_format;
 mod cli;
 mod corpus;
+mod daemon;
 mod devices;
 mod docs;
 mod hang;

@@ -43,7 +43,7 @@ pub struct Portal {
     /// `created` of signatures, never a decision of ours.
     skew_s: AtomicI64,
     now: Now,
-    idle_timeout: std::time::Duration,
+    idle_timeout: Duration,
     /// Shared by all parts, so that many small ones are no faster.
     bucket: Option<Mutex<Bucket>>,
     begun: Instant,
@@ -87,14 +87,14 @@ impl Portal {
             verifier: None,
             skew_s: AtomicI64::new(0),
             now: options.now,
-            idle_timeout: std::time::Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(5),
             bucket: None,
             begun: Instant::now(),
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn set_idle_timeout(&mut self, idle: std::time::Duration) {
+    pub(crate) fn set_idle_timeout(&mut self, idle: Duration) {
         self.idle_timeout = idle;
     }
 

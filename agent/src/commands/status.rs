@@ -1,4 +1,5 @@
-//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, places, clock. Reads only, asks nobody.
+//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, what the daemon did and does next,
+//! places, clock. Reads only, asks nobody.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -16,7 +17,9 @@ use crate::identity::Enrolment;
 use crate::memory;
 use crate::output;
 
-/// Say who this device is, where it is enrolled and what waits in the spool
+mod daemon;
+
+/// Say who this device is, where it is enrolled, what waits, what ran and what is next
 #[derive(clap::Args)]
 #[command(after_help = concat!("Next: `assay upload` sends what waits.\n", exit_codes!()))]
 pub(crate) struct Args {
@@ -45,6 +48,7 @@ struct Status {
     last_error: Option<String>,
     bundles: Vec<Bundle>,
     recorder: Recorder,
+    daemon: daemon::Daemon,
     clock: ClockStatus,
 }
 
@@ -118,6 +122,7 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         last_error: entries.iter().rev().find_map(|entry| entry.meta.last_error.clone()),
         bundles: entries.iter().map(bundle).collect(),
         recorder: recorder(context, &settings),
+        daemon: daemon::gather(context),
         clock: ClockStatus { device_time: context.clock.words(), plausible: context.clock.is_plausible() },
     })
 }
@@ -205,6 +210,9 @@ fn words(status: &Status) -> String {
         line("last error", error);
     }
     line("recorder", &recorder_words(&status.recorder));
+    for (name, value) in daemon::lines(&status.daemon) {
+        line(name, &value);
+    }
     let doubt = if status.clock.plausible { "" } else { " (cannot be right: set it with `date -u -s`)" };
     line("clock", &format!("{}{doubt}", status.clock.device_time));
     line("identity", &status.identity_dir.display().to_string());

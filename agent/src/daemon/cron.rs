@@ -97,11 +97,6 @@ fn has(bits: u64, number: i8) -> bool {
 }
 
 impl Cron {
-    /// The expression as it was written.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// First time after `unix_s`.
     pub(crate) fn next_after(&self, unix_s: i64, zone: &TimeZone) -> Option<i64> {
         self.search(unix_s, zone, 1, &|times| times.filter(|time| *time > unix_s).min())

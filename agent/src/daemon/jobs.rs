@@ -61,8 +61,8 @@ fn send_what_was_begun(context: &Context) -> anyhow::Result<Told> {
         return nothing("not enrolled, so nothing is sent");
     };
     let options = DrainOptions { only_due: true, only_begun: true, ..DrainOptions::default() };
-    let report = runtime::block_on(async {
-        super::jobs::report::same_unit(context, &settings.config, &enrolment).await?;
+    let sent = runtime::block_on(async {
+        report::same_unit(context, &settings.config, &enrolment).await?;
         let portal = portal::enrolled_slowly(&enrolment, &settings.config, &identity, context.clock)?;
         let report = drain(&spool, &portal, &key, &enrolment.card, &options, &|_| ()).await?;
         if let Some(last) = report.last_seq() {
@@ -70,8 +70,7 @@ fn send_what_was_begun(context: &Context) -> anyhow::Result<Told> {
         }
         Ok(report)
     })?;
-    let accepted =
-        report.bundles.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Accepted(_))).count();
+    let accepted = sent.bundles.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Accepted(_))).count();
     let left = spool.entries()?.iter().filter(|entry| is_begun(entry)).count();
     let refused = spool.entries()?.iter().filter(|e| matches!(e.meta.state, State::Refused { .. })).count();
     Ok(Told {

@@ -41,6 +41,12 @@ pub(crate) fn take(folder: &Path) -> anyhow::Result<Lock> {
     Ok(Lock { _file: file })
 }
 
+/// Whether a daemon holds the lock.
+pub(crate) fn is_held(folder: &Path) -> bool {
+    let file = File::open(folder.join(FILE));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 #[cfg(test)]
 #[allow(clippy::expect_used)]
 mod tests {
@@ -50,7 +56,9 @@ mod tests {
     fn one_at_a_time_and_a_file_left_behind_is_in_nobodys_way() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join(FILE), "99999999\nleft behind").expect("a file");
+        assert!(!is_held(folder.path()));
         let lock = take(folder.path()).expect("it is free");
+        assert!(is_held(folder.path()));
         let own = format!("process {})", std::process::id());
         let error = take(folder.path()).map(|_| ()).expect_err("refused").to_string();
         assert!(error.contains(&own), "{error}");

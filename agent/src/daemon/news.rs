@@ -47,6 +47,9 @@ pub(crate) struct Checked {
     pub(crate) firmware: Option<String>,
     /// The findings.
     pub(crate) findings: Vec<Known>,
+    /// What the next check compares with: the findings, or those of before where this check could not settle them.
+    #[serde(default)]
+    pub(crate) known: Vec<Known>,
     /// When bundles were sealed for findings in the last day, seconds since 1970.
     pub(crate) sealed_unix_s: Vec<i64>,
 }
