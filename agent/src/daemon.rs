@@ -137,6 +137,8 @@ struct Daemon<'c> {
     journal: Journal,
     watch: Watch,
     board: Board,
+    /// Told to stop before the work began.
+    stop_asked: bool,
 }
 
 impl<'c> Daemon<'c> {
@@ -144,7 +146,7 @@ impl<'c> Daemon<'c> {
         context: &'c Context,
         config: Config,
         folder: std::path::PathBuf,
-        watch: Watch,
+        mut watch: Watch,
     ) -> anyhow::Result<Self> {
         let in_force = folder.join(CONFIG);
         copy_config(context, &in_force)?;
@@ -158,8 +160,14 @@ impl<'c> Daemon<'c> {
             }
         }
         let mut journal = Journal::new(&folder);
+        // A data volume that hangs must not hold a daemon that is told to stop.
+        let mut stop_asked = false;
+        let mut gives_up = || {
+            stop_asked |= watch.wait(0).is_ok_and(|happened| happened.stop);
+            stop_asked
+        };
         if !folder.join(BOARD).is_file()
-            && let Err(why) = errand("recall", &arguments, &folder, RECALL)
+            && let Err(why) = errand("recall", &arguments, &folder, RECALL, &mut gives_up)
         {
             journal.say(now().wall_s, &format!("begins without what it knew before: {why}"));
         }
@@ -169,7 +177,20 @@ impl<'c> Daemon<'c> {
         let now = now();
         let plan = Plan::new(jobs, before.past, zone.clone(), &board::boot_id(), now);
         let board = Board { pid: std::process::id(), begun_unix_s: now.wall_s, ..Board::default() };
-        Ok(Self { context, config, zone, folder, arguments, plan, running: None, journal, watch, board })
+        let running = None;
+        Ok(Self {
+            context,
+            config,
+            zone,
+            folder,
+            arguments,
+            plan,
+            running,
+            journal,
+            watch,
+            board,
+            stop_asked,
+        })
     }
 
     fn say(&mut self, text: &str) {
@@ -179,7 +200,7 @@ impl<'c> Daemon<'c> {
     fn work(&mut self) -> anyhow::Result<u8> {
         self.say(&format!("begins (process {})", std::process::id()));
         self.write_board();
-        loop {
+        while !self.stop_asked {
             self.reap();
             self.start_what_is_due();
             let now = now();
@@ -190,14 +211,13 @@ impl<'c> Daemon<'c> {
                 None => self.plan.sleep_s(now),
             };
             let happened = self.watch.wait(sleep)?;
-            if happened.stop {
-                self.stop();
-                return Ok(0);
-            }
-            if happened.reload {
+            self.stop_asked = happened.stop;
+            if happened.reload && !happened.stop {
                 self.reload();
             }
         }
+        self.stop();
+        Ok(0)
     }
 
     fn start_what_is_due(&mut self) {
@@ -205,7 +225,7 @@ impl<'c> Daemon<'c> {
             return;
         }
         let now = now();
-        let quiet = self.config.run_quiet_hours.is_some_and(|hours| hours.hold_at(now.wall_s, &self.zone));
+        let quiet = self.is_quiet(now);
         let Some(job) = self.plan.due(now, quiet) else { return };
         self.plan.started(&job, now);
         match child::start(&job, &self.arguments, &self.folder, now.boot_s) {
@@ -215,11 +235,22 @@ impl<'c> Daemon<'c> {
         self.write_board();
     }
 
-    /// Takes the end of the job that runs, or makes it at its deadline.
+    fn is_quiet(&self, now: Now) -> bool {
+        self.config.run_quiet_hours.is_some_and(|hours| hours.hold_at(now.wall_s, &self.zone))
+    }
+
+    /// Takes the end of the job that runs, or makes it: at its deadline, and of uploads when the quiet hours begin.
     fn reap(&mut self) {
+        let quiet = self.is_quiet(now());
         let Some(running) = &mut self.running else { return };
+        let gives_way = quiet && running.job.is_loud && matches!(running.job.pace, Pace::WhenAwake(_));
         let ended = match running.ended() {
             Some(ended) => ended,
+            None if gives_way && running.end(GRACE) => Ok(Told {
+                words: "stopped for the quiet hours; it goes on where it is".to_owned(),
+                again_after_s: Some(1),
+                ..Told::default()
+            }),
             None if running.deadline_boot_s > now().boot_s => return,
             None => Err(match running.end(GRACE) {
                 true => format!("it took longer than {} s and was killed", running.job.deadline_s),
@@ -235,8 +266,10 @@ impl<'c> Daemon<'c> {
     fn ended(&mut self, job: &Job, ended: Result<Told, String>) {
         let now = now();
         let was_in_loop = self.plan.past().get(job.name).is_some_and(|past| past.in_crash_loop);
+        let mut again_after_s = None;
         let (is_good, words) = match ended {
             Ok(told) => {
+                again_after_s = told.again_after_s;
                 if told.drives_awake == Some(true) {
                     self.plan.drives_are_awake(now);
                 }
@@ -248,6 +281,9 @@ impl<'c> Daemon<'c> {
             if is_good { format!("{}: {words}", job.name) } else { format!("{} failed: {words}", job.name) };
         self.say(&line);
         self.plan.finished(job, now, is_good, words);
+        if let Some(seconds) = again_after_s {
+            self.plan.again_after(job, now, seconds);
+        }
         let in_loop = self.plan.past().get(job.name).is_some_and(|past| past.in_crash_loop);
         if in_loop && !was_in_loop {
             self.say(&format!("{} fails again and again; it is tried once an hour from now on", job.name));
@@ -288,7 +324,7 @@ impl<'c> Daemon<'c> {
         }
         self.board.pid = 0;
         self.write_board();
-        if let Err(why) = errand("keep", &self.arguments, &self.folder, LAST_ERRAND) {
+        if let Err(why) = errand("keep", &self.arguments, &self.folder, LAST_ERRAND, &mut || false) {
             output::say(&format!("assay run: the data volume did not take what is remembered: {why}"));
         }
     }
@@ -330,6 +366,7 @@ fn errand(
     arguments: &[String],
     folder: &std::path::Path,
     patience: Duration,
+    gives_up: &mut dyn FnMut() -> bool,
 ) -> Result<Told, String> {
     let job = Job { name, pace: Pace::WhenAwake(0), jitter_s: 0, deadline_s: 0, is_loud: false };
     let mut running = child::start(&job, arguments, folder, 0).map_err(|error| format!("{error:#}"))?;
@@ -337,6 +374,10 @@ fn errand(
     while begun.elapsed() < patience {
         if let Some(ended) = running.ended() {
             return ended;
+        }
+        if gives_up() {
+            running.end(Duration::from_millis(100));
+            return Err("it was stopped".to_owned());
         }
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -30,6 +30,9 @@ pub(crate) struct Told {
     /// Whether it saw all disks awake; none when it did not look.
     #[serde(default)]
     pub(crate) drives_awake: Option<bool>,
+    /// Seconds after which it wants to be run again.
+    #[serde(default)]
+    pub(crate) again_after_s: Option<u64>,
 }
 
 /// A job that runs.

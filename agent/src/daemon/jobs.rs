@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use assay_uploader::{DrainOptions, Outcome, State, drain, is_begun};
+use assay_uploader::{DrainOptions, Entry, Outcome, State, drain, is_begun};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::board::{self, BOARD, CHECKED};
+use super::board::{self, BOARD, Board, CHECKED};
 use super::child::Told;
 use super::journal;
 use crate::context::Context;
@@ -71,10 +71,16 @@ fn send_what_was_begun(context: &Context) -> anyhow::Result<Told> {
         Ok(report)
     })?;
     let accepted = sent.bundles.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Accepted(_))).count();
-    let left = spool.entries()?.iter().filter(|entry| is_begun(entry)).count();
-    let refused = spool.entries()?.iter().filter(|e| matches!(e.meta.state, State::Refused { .. })).count();
+    let entries = spool.entries()?;
+    let left: Vec<&Entry> = entries.iter().filter(|entry| is_begun(entry)).collect();
+    let refused = entries.iter().filter(|e| matches!(e.meta.state, State::Refused { .. })).count();
+    // The next attempt of the first that is due: an upload that a person began need not wait for drives to wake.
+    let due =
+        left.iter().map(|entry| entry.meta.next_attempt_unix_s.unwrap_or(context.clock.now_unix_s)).min();
+    let wait = due.map(|due| u64::try_from(due.saturating_sub(context.clock.now_unix_s)).unwrap_or_default());
     Ok(Told {
-        words: format!("{accepted} accepted, {left} go on later, {refused} refused"),
+        words: format!("{accepted} accepted, {} go on later, {refused} refused", left.len()),
+        again_after_s: wait,
         ..Told::default()
     })
 }
@@ -89,7 +95,10 @@ fn keep(context: &Context, folder: &Path) -> anyhow::Result<Told> {
     };
     output::private_folder(memory)?;
     for name in [BOARD, CHECKED] {
-        let Ok(bytes) = fs::read(folder.join(name)) else { continue };
+        let Ok(mut bytes) = fs::read(folder.join(name)) else { continue };
+        if name == BOARD {
+            bytes = merged(Board::read(folder), board::read(&memory.join(BOARD)).unwrap_or_default())?;
+        }
         if fs::read(memory.join(name)).is_ok_and(|there| there == bytes) {
             continue;
         }
@@ -100,6 +109,17 @@ fn keep(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         "see that the data volume has room and can be written to",
     )?;
     Ok(Told { words: "kept on the data volume".to_owned(), ..Told::default() })
+}
+
+/// The board in RAM, with what only the one on the data volume knows: a daemon that began while the volume hung.
+fn merged(mut newer: Board, older: Board) -> anyhow::Result<Vec<u8>> {
+    for (name, past) in older.past {
+        let now = newer.past.entry(name).or_default();
+        if now.runs == 0 && now.failures == 0 && now.started_boot_s.is_none() {
+            *now = past;
+        }
+    }
+    Ok(serde_json::to_vec(&newer)?)
 }
 
 /// Brings what is remembered back from the data volume after a boot.
@@ -113,4 +133,29 @@ fn recall(context: &Context, folder: &Path) -> Told {
         }
     }
     Told { words: format!("{found} documents"), ..Told::default() }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::daemon::plan::Past;
+
+    #[test]
+    fn what_only_the_data_volume_knows_is_kept() {
+        fn check(newer: Option<Past>, expected_runs: u64) {
+            let board = |past: Option<Past>| Board {
+                past: past.into_iter().map(|past| ("check".to_owned(), past)).collect(),
+                ..Board::default()
+            };
+            let older = Past { runs: 7, ..Past::default() };
+            let bytes = merged(board(newer), board(Some(older))).expect("a document");
+            let merged: Board = serde_json::from_slice(&bytes).expect("a board");
+            assert_eq!(merged.past.get("check").map(|past| past.runs), Some(expected_runs));
+        }
+        check(None, 7);
+        check(Some(Past { boot_id: "b".into(), ..Past::default() }), 7);
+        check(Some(Past { runs: 8, ..Past::default() }), 8);
+        check(Some(Past { failures: 1, ..Past::default() }), 0);
+    }
 }

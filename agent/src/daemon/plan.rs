@@ -26,6 +26,8 @@ pub(crate) const LOOP_FAILURES: usize = 5;
 pub(crate) const LOOP_WINDOW_S: u64 = 600;
 /// Period of a job by the calendar while there is no calendar.
 const WITHOUT_CALENDAR_S: u64 = 86_400;
+/// Shortest and longest time after which a job may ask to be run again (design section 6: what a portal may set).
+pub(crate) const AGAIN_S: std::ops::RangeInclusive<u64> = 10..=6 * 3600;
 /// Longest sleep: five minutes, should the system not say that its clock was set.
 pub(crate) const LONGEST_SLEEP_S: u64 = 300;
 
@@ -78,6 +80,8 @@ pub(crate) struct Past {
     pub(crate) started_boot_s: Option<u64>,
     /// Times of the expression up to here are done with.
     pub(crate) done_until_unix_s: Option<i64>,
+    /// Seconds since boot at which it asked to be run again.
+    pub(crate) again_boot_s: Option<u64>,
     /// Seconds since boot before which it is not tried again.
     pub(crate) retry_boot_s: Option<u64>,
     /// Failures one after the other.
@@ -121,6 +125,7 @@ impl Plan {
             past.started_boot_s = None;
             past.failed_boot_s.clear();
             past.in_crash_loop = false;
+            past.again_boot_s = None;
             past.retry_boot_s = past.retry_boot_s.map(|_| now.boot_s);
         }
         Self { jobs, past, zone, boot_id: boot_id.to_owned(), begun_boot_s: now.boot_s, awake_boot_s: None }
@@ -196,10 +201,17 @@ impl Plan {
         past.boot_id.clone_from(&self.boot_id);
         past.started_boot_s = Some(now.boot_s);
         past.started_unix_s = now.plausible.then_some(now.wall_s);
-        past.retry_boot_s = None;
+        (past.retry_boot_s, past.again_boot_s) = (None, None);
         if now.plausible {
             past.done_until_unix_s = now.wall_s.checked_sub_unsigned(job.jitter_s);
         }
+    }
+
+    /// A job that ended well asks to be run again after `seconds`: before its interval is over, or after.
+    pub(crate) fn again_after(&mut self, job: &Job, now: Now, seconds: u64) {
+        let seconds = seconds.clamp(*AGAIN_S.start(), *AGAIN_S.end());
+        let past = self.past.entry(job.name.to_owned()).or_default();
+        past.again_boot_s = Some(now.boot_s.saturating_add(seconds));
     }
 
     /// The job ended, well or not.
@@ -272,11 +284,14 @@ fn wait_s(
         // Never, or nobody can tell when: not in the rush after a start.
         None => begun_boot_s.saturating_add(job.jitter_s).saturating_sub(now.boot_s),
     };
+    let again = past.again_boot_s.map(|again| again.saturating_sub(now.boot_s));
     match &job.pace {
-        Pace::Every(seconds) => Some(after(*seconds)),
+        Pace::Every(seconds) => Some(again.unwrap_or_else(|| after(*seconds))),
         Pace::WhenAwake(at_most_every_s) => {
             let news = awake_boot_s.filter(|awake| past.started_boot_s.is_none_or(|start| start < *awake));
-            news.map(|_| elapsed_s(past, now).map_or(0, |elapsed| at_most_every_s.saturating_sub(elapsed)))
+            let news = news
+                .map(|_| elapsed_s(past, now).map_or(0, |elapsed| at_most_every_s.saturating_sub(elapsed)));
+            again.into_iter().chain(news).min()
         }
         Pace::Cron(_) if !now.plausible => {
             let since = past.started_boot_s.unwrap_or(begun_boot_s);

@@ -36,7 +36,7 @@ pub(super) fn sample(context: &Context) -> anyhow::Result<Told> {
         (true, true) => "read, and what changed is kept",
         (false, true) => "read; drives sleep, so nothing is written",
     };
-    Ok(Told { words: words.to_owned(), drives_awake: Some(awake) })
+    Ok(Told { words: words.to_owned(), drives_awake: Some(awake), ..Told::default() })
 }
 
 /// The check: reads, diagnoses, compares with the last one.
@@ -113,7 +113,7 @@ pub(super) fn check(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         sealed_unix_s,
     };
     output::replace_private(&folder.join(CHECKED), &serde_json::to_vec(&checked)?)?;
-    Ok(Told { words, drives_awake: Some(awake) })
+    Ok(Told { words, drives_awake: Some(awake), ..Told::default() })
 }
 
 /// Seals a bundle that nobody but the owner can read, and gives its name in the spool: sealing it for the portal is part

@@ -145,6 +145,33 @@ fn the_data_volume_is_touched_when_drives_are_awake() {
 }
 
 #[test]
+fn a_job_may_ask_to_be_run_again() {
+    fn check(pace: Pace, asks_s: u64, expected: &[i64]) {
+        let mut world = World { true_s: 0, offset_s: 0, boot_at_s: 0 };
+        let job = job("x", pace, 0);
+        let mut plan = Plan::new(vec![job], BTreeMap::new(), zone(), "b", world.now());
+        plan.drives_are_awake(world.now());
+        let mut starts = Vec::new();
+        while world.true_s < 50_000 {
+            if let Some(job) = plan.due(world.now(), false) {
+                starts.push(world.true_s);
+                plan.started(&job, world.now());
+                plan.finished(&job, world.now(), true, String::new());
+                if starts.len() == 1 {
+                    plan.again_after(&job, world.now(), asks_s);
+                }
+            }
+            world.true_s += i64::try_from(plan.sleep_s(world.now())).unwrap();
+        }
+        assert_eq!(starts, expected);
+    }
+    check(Pace::Every(20_000), 60, &[0, 60, 20_060, 40_060]);
+    check(Pace::Every(20_000), 0, &[0, 10, 20_010, 40_010]);
+    check(Pace::Every(20_000), u64::MAX, &[0, 21_600, 41_600]);
+    check(Pace::WhenAwake(900), 100, &[0, 100]);
+}
+
+#[test]
 fn loud_jobs_wait_for_the_end_of_quiet_hours() {
     let world = World { true_s: 0, offset_s: 0, boot_at_s: 0 };
     let loud = Job { is_loud: true, ..job("drain", Pace::Every(60), 0) };
