@@ -165,7 +165,11 @@ fn a_job_that_hangs_does_not_hold_the_daemon() {
     // A stopped process takes no signal but the one that kills.
     let hanging = job_of(&daemon);
     send(hanging, Signal::STOP);
-    assert_eq!(device.run(&["status", "--json"]).ends(0).json()["daemon"]["now_running"], "recorder");
+    // The process is there a moment before it is written down.
+    wait_for("its place in the status", CEILING, || {
+        let status = device.run(&["status", "--json"]).ends(0).json();
+        (status["daemon"]["now_running"] == "recorder").then_some(())
+    });
     daemon.stop();
     assert!(!Path::new(&format!("/proc/{hanging}")).exists());
     // Killed by somebody: it is tried again, and the daemon goes on.
