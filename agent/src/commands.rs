@@ -10,6 +10,7 @@ mod collect;
 mod config;
 mod enroll;
 mod explain;
+mod job;
 mod judge;
 mod log;
 mod pause;
@@ -19,6 +20,7 @@ mod redact;
 mod remember;
 mod replay;
 mod resume;
+mod run;
 mod setup;
 pub(crate) mod show;
 mod status;
@@ -71,6 +73,7 @@ commands! {
     Resume: resume,
     Log: log,
     Backup: backup,
+    Run: run,
     Status: status,
     Config: config,
     #[command(name = READER, hide = true)]
@@ -79,6 +82,8 @@ commands! {
     Remember: remember,
     #[command(name = crate::backup::CHILD, hide = true)]
     BackupChild: backup_child,
+    #[command(name = crate::daemon::JOB, hide = true)]
+    Job: job,
 }
 
 /// What two commands that read a machine have in common.

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) mod edit;
+use crate::daemon::{Cron, QuietHours};
 mod settings;
 
 pub(crate) use settings::SETTINGS;
@@ -58,6 +59,18 @@ pub(crate) struct Config {
     pub(crate) backup_stall_s: u64,
     /// Day on the purchase invoice, from which the warranty counts.
     pub(crate) warranty_invoice_date: Option<Date>,
+    /// When the daemon checks; never where there is none.
+    pub(crate) run_check: Option<Cron>,
+    /// Minutes between two samples of the flight recorder; 0 for none.
+    pub(crate) run_recorder_minutes: u64,
+    /// When nothing is sent.
+    pub(crate) run_quiet_hours: Option<QuietHours>,
+    /// Most bundles that the daemon seals for findings in a day.
+    pub(crate) run_bundles_per_day: u64,
+    /// When the health report is sent; none: never.
+    pub(crate) report_schedule: Option<Cron>,
+    /// Most bytes in a second that the daemon uploads with; 0 for as fast as the line is.
+    pub(crate) upload_bytes_per_s: u64,
     /// Form of the log.
     pub(crate) log_format: LogFormat,
 }

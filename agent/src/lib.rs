@@ -15,6 +15,7 @@ mod clock;
 mod commands;
 mod config;
 mod context;
+mod daemon;
 mod identity;
 mod log;
 mod memory;

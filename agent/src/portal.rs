@@ -20,6 +20,15 @@ pub(crate) fn enrolled(
     identity: &Identity,
     clock: Clock,
 ) -> Result<Portal, PortalError> {
+    Portal::new(options_enrolled(enrolment, config, identity, clock))
+}
+
+fn options_enrolled(
+    enrolment: &Enrolment,
+    config: &Config,
+    identity: &Identity,
+    clock: Clock,
+) -> PortalOptions {
     let mut options = options(&enrolment.card.url, config);
     if options.ca_file.is_none() {
         options.ca_file = identity.portal_ca();
@@ -28,6 +37,18 @@ pub(crate) fn enrolled(
     if !clock.is_plausible() {
         options.clock_trust = ClockTrust::PinnedKeyOnly;
     }
+    options
+}
+
+/// The same, with no more bytes in a second than the owner allows uploads that nobody waits for.
+pub(crate) fn enrolled_slowly(
+    enrolment: &Enrolment,
+    config: &Config,
+    identity: &Identity,
+    clock: Clock,
+) -> Result<Portal, PortalError> {
+    let mut options = options_enrolled(enrolment, config, identity, clock);
+    options.bytes_per_s = Some(config.upload_bytes_per_s).filter(|rate| *rate > 0);
     Portal::new(options)
 }
 

@@ -14,6 +14,7 @@ pub mod digest;
 pub mod enrolment;
 pub mod entitlement;
 pub mod facts;
+pub mod health_report;
 pub mod httpsig;
 pub mod json;
 pub mod keys;

@@ -71,7 +71,7 @@ fn kept<'c>(collection: &'c Collection, request: &Request) -> Result<(Option<&'c
 }
 
 /// Whether a disk sleeps: a read from a mirror that it belongs to may wake it.
-pub(crate) fn any_asleep(drives: &Observed<Vec<Drive>>) -> bool {
+pub fn any_asleep(drives: &Observed<Vec<Drive>>) -> bool {
     disks(drives).any(sleeps)
 }
 

@@ -18,6 +18,7 @@ mod poll;
 mod queue;
 mod raw;
 mod receipt;
+mod report;
 mod request_consent;
 mod request_deny;
 mod session_record;
@@ -39,6 +40,7 @@ pub fn device_calls() -> Router<Shared> {
     Router::new()
         .route("/api/v1/card", get(card::handle))
         .route("/api/v1/enrol", post(enrol::handle))
+        .route("/api/v1/reports", post(report::handle))
         .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
         .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
         .route("/api/v1/uploads/{id}/receipt", get(receipt::handle))

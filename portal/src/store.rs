@@ -18,6 +18,7 @@ pub mod erasure;
 pub mod failures;
 pub mod nonces;
 pub mod notices;
+pub mod reports;
 pub mod requests;
 pub mod sessions;
 pub mod uploads;

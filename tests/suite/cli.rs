@@ -2,7 +2,7 @@
 //! the binary; nothing here calls the library. What needs a portal is in [`portal`].
 
 mod memory;
-mod portal;
+pub(crate) mod portal;
 mod recovery_key;
 mod report;
 pub(crate) mod run;

@@ -16,6 +16,7 @@ mod backup;
 mod bundle_format;
 mod cli;
 mod corpus;
+mod daemon;
 mod devices;
 mod docs;
 mod hang;

@@ -23,6 +23,9 @@ pub struct DrainOptions {
     pub policy: RetryPolicy,
     /// Leave out bundles whose next attempt is not due: for scheduled runs. A person who asks waits for nothing.
     pub only_due: bool,
+    /// Leave out bundles that nobody has begun to send: a bundle leaves when a person says so, and a scheduled run only
+    /// goes on with what that person began.
+    pub only_begun: bool,
 }
 
 /// What became of one bundle.
@@ -87,7 +90,8 @@ pub async fn drain(
     let trust = Trust::from_card(card).map_err(PortalError::Trust)?;
     let _uploading = spool.lock_uploads()?;
     let mut report = DrainReport::default();
-    let waiting: Vec<Entry> = spool.entries()?.into_iter().filter(is_waiting).collect();
+    let waiting = spool.entries()?.into_iter().filter(is_waiting);
+    let waiting: Vec<Entry> = waiting.filter(|entry| !options.only_begun || is_begun(entry)).collect();
     let mut waiting = waiting.into_iter();
     for entry in waiting.by_ref() {
         if options.only_due && !is_due(&entry, portal.now_unix_s(), &options.policy) {
@@ -146,6 +150,11 @@ pub enum DrainError {
     /// The pinned card.
     #[error(transparent)]
     Portal(#[from] PortalError),
+}
+
+/// Whether a person has begun to send a bundle, and it is not through yet.
+pub fn is_begun(entry: &Entry) -> bool {
+    is_waiting(entry) && (entry.meta.attempts > 0 || matches!(entry.meta.state, State::Uploading { .. }))
 }
 
 fn is_waiting(entry: &Entry) -> bool {

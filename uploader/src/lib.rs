@@ -9,15 +9,17 @@ pub mod drain;
 mod http_date;
 mod part;
 pub mod portal;
+mod rate;
 mod retry;
 pub mod spool;
 mod trust;
 pub mod tus;
 
-pub use drain::{DrainError, DrainOptions, DrainReport, Outcome, drain, drain_one};
+pub use drain::{DrainError, DrainOptions, DrainReport, Outcome, drain, drain_one, is_begun};
 pub use part::{LARGEST_PART_BYTES, SMALLEST_PART_BYTES, START_PART_BYTES};
 pub use portal::support::SessionCall;
 pub use portal::{ClockTrust, Now, Portal, PortalError, PortalOptions, system_now};
+pub use rate::SLOWEST_BYTES_PER_S;
 pub use retry::RetryPolicy;
 pub use spool::{Entry, EntryMeta, Slot, Spool, SpoolEntry, SpoolError, SpoolLimits, State};
 pub use trust::{Trust, TrustError};

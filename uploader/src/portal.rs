@@ -15,10 +15,12 @@ mod roots;
 pub mod support;
 mod verifier;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use assay_bundle::enrolment::{EnrolmentAnswer, EnrolmentRequest, PortalCard};
+use assay_bundle::health_report::HealthReport;
 use assay_bundle::keys::SigningKey;
 use serde::de::DeserializeOwned;
 
@@ -26,6 +28,7 @@ pub(crate) use error::chain;
 pub use error::{Cause, PortalError};
 pub use options::{ClockTrust, Now, PortalOptions, system_now};
 
+use crate::rate::Bucket;
 use crate::trust::Trust;
 use address::Address;
 use answer::Answer;
@@ -41,7 +44,10 @@ pub struct Portal {
     /// `created` of signatures, never a decision of ours.
     skew_s: AtomicI64,
     now: Now,
-    idle_timeout: std::time::Duration,
+    idle_timeout: Duration,
+    /// Shared by all parts, so that many small ones are no faster.
+    bucket: Option<Mutex<Bucket>>,
+    begun: Instant,
 }
 
 impl std::fmt::Debug for Portal {
@@ -65,6 +71,8 @@ impl Portal {
             skew_s: AtomicI64::new(0),
             now: options.now,
             idle_timeout: options.idle_timeout,
+            bucket: options.bytes_per_s.map(|rate| Mutex::new(Bucket::new(rate))),
+            begun: Instant::now(),
         })
     }
 
@@ -80,12 +88,14 @@ impl Portal {
             verifier: None,
             skew_s: AtomicI64::new(0),
             now: options.now,
-            idle_timeout: std::time::Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(5),
+            bucket: None,
+            begun: Instant::now(),
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn set_idle_timeout(&mut self, idle: std::time::Duration) {
+    pub(crate) fn set_idle_timeout(&mut self, idle: Duration) {
         self.idle_timeout = idle;
     }
 
@@ -136,6 +146,26 @@ impl Portal {
             return Err(PortalError::OtherCard);
         }
         Ok(answer)
+    }
+
+    /// Sends a health report. Nothing comes back but that it is kept.
+    ///
+    /// # Errors
+    /// [`PortalError::Refused`] with the portal's reason, or not reachable.
+    pub async fn report(&self, key: &SigningKey, report: &HealthReport) -> Result<(), PortalError> {
+        let body = serde_json::to_vec(report).map_err(PortalError::Encode)?;
+        let call =
+            Call { method: "POST", path: "/api/v1/reports", body: Body::Json(&body), ..Call::default() };
+        let answer = self.call(Some(key), &call, &mut |_| ()).await?;
+        if matches!(answer.status, 200 | 204) { Ok(()) } else { Err(answer.refusal()) }
+    }
+
+    /// How long to wait after `bytes` were fed.
+    pub(crate) fn pause(&self, bytes: u64) -> Duration {
+        let take = |bucket: &Mutex<Bucket>| {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes, self.begun.elapsed())
+        };
+        self.bucket.as_ref().map_or(Duration::ZERO, take)
     }
 
     /// Our time, corrected by what is known of the portal's.

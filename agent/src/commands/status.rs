@@ -1,4 +1,5 @@
-//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, places, clock. Reads only, asks nobody.
+//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, what the daemon did and does next,
+//! places, clock. Reads only, asks nobody.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -19,7 +20,9 @@ use crate::output;
 use crate::pause::{self, Paused};
 use crate::recovery_key::RecoveryKey;
 
-/// Say who this device is, where it is enrolled and what waits in the spool
+mod daemon;
+
+/// Say who this device is, where it is enrolled, what waits, what ran and what is next
 #[derive(clap::Args)]
 #[command(after_help = concat!("Next: `assay upload` sends what waits.\n", exit_codes!()))]
 pub(crate) struct Args {
@@ -51,6 +54,7 @@ struct Status {
     bundles: Vec<Bundle>,
     recorder: Recorder,
     recovery_key: Option<Recovery>,
+    daemon: daemon::Daemon,
     clock: ClockStatus,
 }
 
@@ -137,6 +141,7 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         recorder: recorder(context, &settings),
         recovery_key: RecoveryKey::load(identity.dir())?
             .map(|key| Recovery { warning: key.warning(context.clock), key }),
+        daemon: daemon::gather(context),
         clock: ClockStatus { device_time: context.clock.words(), plausible: context.clock.is_plausible() },
     })
 }
@@ -268,6 +273,9 @@ fn words(status: &Status) -> String {
                 line(if text.starts_with("age1") { "recovery" } else { "" }, text);
             }
         }
+    }
+    for (name, value) in daemon::lines(&status.daemon) {
+        line(name, &value);
     }
     let doubt = if status.clock.plausible { "" } else { " (cannot be right: set it with `date -u -s`)" };
     line("clock", &format!("{}{doubt}", status.clock.device_time));

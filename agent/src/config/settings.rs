@@ -7,6 +7,7 @@ use crate::recovery_key::is_recipient;
 
 /// Most recipients of a recovery copy besides its owner: judgement; each is a person who can open everything.
 const MOST_RECIPIENTS: usize = 16;
+use crate::daemon::Cron;
 
 /// One setting.
 pub(crate) struct Setting {
@@ -172,6 +173,61 @@ pub(crate) static SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        name: "run.check",
+        env: "ASSAY_RUN_CHECK",
+        built_in: "30 4 * * *",
+        about: "when the daemon checks: minute hour day month weekday, by this machine's zone; empty: never",
+        take: |config, text| cron(text).map(|value| config.run_check = value),
+    },
+    Setting {
+        name: "run.recorder_minutes",
+        env: "ASSAY_RUN_RECORDER_MINUTES",
+        built_in: "60",
+        about: "minutes between two samples of the daemon's flight recorder, 10 to 1440; 0: none",
+        take: |config, text| {
+            let number = number(text, 0, 1440).ok().filter(|minutes| *minutes == 0 || *minutes >= 10);
+            config.run_recorder_minutes = number.ok_or("it is 0 or a whole number from 10 to 1440")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "run.quiet_hours",
+        env: "ASSAY_RUN_QUIET_HOURS",
+        built_in: "",
+        about: "hours in which the daemon sends nothing, such as 08:00-18:00; empty: none",
+        take: |config, text| {
+            config.run_quiet_hours = if text.is_empty() { None } else { Some(text.parse()?) };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "run.bundles_per_day",
+        env: "ASSAY_RUN_BUNDLES_PER_DAY",
+        built_in: "3",
+        about: "most bundles that the daemon seals for new findings in 24 hours, 0 to 24; they are kept here, not sent",
+        take: |config, text| number(text, 0, 24).map(|value| config.run_bundles_per_day = value),
+    },
+    Setting {
+        name: "report.schedule",
+        env: "ASSAY_REPORT_SCHEDULE",
+        built_in: "",
+        about: "when the health report is sent (versions, counts, ages; no text), such as \"15 5 * * *\"; empty: never",
+        take: |config, text| cron(text).map(|value| config.report_schedule = value),
+    },
+    Setting {
+        name: "upload.bytes_per_s",
+        env: "ASSAY_UPLOAD_BYTES_PER_S",
+        built_in: "0",
+        about: "most bytes in a second that the daemon uploads with, from 16384; 0: as fast as the line is",
+        take: |config, text| {
+            let slowest = assay_uploader::SLOWEST_BYTES_PER_S;
+            let rate = number(text, 0, u64::MAX).ok().filter(|rate| *rate == 0 || *rate >= slowest);
+            config.upload_bytes_per_s =
+                rate.ok_or_else(|| format!("it is 0 or a whole number from {slowest}"))?;
+            Ok(())
+        },
+    },
+    Setting {
         name: "log.format",
         env: "ASSAY_LOG_FORMAT",
         built_in: "text",
@@ -193,6 +249,10 @@ fn number(text: &str, lowest: u64, highest: u64) -> Result<u64, String> {
         _ => format!("it is a whole number from {lowest} to {highest}"),
     };
     text.parse().ok().filter(|value| (lowest..=highest).contains(value)).ok_or_else(range)
+}
+
+fn cron(text: &str) -> Result<Option<Cron>, String> {
+    if text.trim().is_empty() { Ok(None) } else { text.parse().map(Some) }
 }
 
 fn path(text: &str) -> Result<Option<PathBuf>, String> {

@@ -1,7 +1,9 @@
-//! `GET /devices/{id}`: one enrolled key and its bundles.
+//! `GET /devices/{id}`: one enrolled key, its bundles, and what it reports of itself.
 
 use askama::Template;
+use assay_bundle::Verdict;
 use assay_bundle::consent::{Consent, Safeguard};
+use assay_bundle::health_report::HealthReport;
 use axum::extract::{Path, State};
 use axum::response::Html;
 
@@ -10,13 +12,16 @@ use crate::clock;
 use crate::display::visible;
 use crate::page::{PageError, Viewer, render};
 use crate::store::devices::Device;
+use crate::store::reports::KeptReport;
 use crate::store::requests::RequestRow;
-use crate::view::{Line, known};
+use crate::view::{Badge, Line, known};
 
 /// Bundles shown.
 const MOST: i64 = 100;
 /// Support requests and sessions shown.
 const MOST_REQUESTS: i64 = 10;
+/// Health reports shown.
+const MOST_REPORTS: i64 = 7;
 
 /// A device in words.
 struct Shown {
@@ -86,6 +91,52 @@ impl ShownRequest {
     }
 }
 
+/// A health report in words: what the device says of itself.
+struct Reported {
+    received: String,
+    verdict: Option<Badge>,
+    findings: String,
+    versions: String,
+    waiting: String,
+    recovery_copy: String,
+    daemon: String,
+}
+
+impl Reported {
+    /// Nothing for a report that is not understood any more.
+    fn read(kept: &KeptReport) -> Option<Self> {
+        let report: HealthReport = serde_json::from_str(&kept.report).ok()?;
+        let check = report.last_check.as_ref();
+        let findings = check.into_iter().flat_map(|check| &check.findings).map(|finding| {
+            let verdict: Verdict = finding.verdict;
+            format!("{} {} ({})", finding.count, visible(&finding.code), verdict.word())
+        });
+        let findings: Vec<String> = findings.collect();
+        let firmware =
+            report.versions.firmware.as_deref().map_or_else(String::new, |f| format!(", firmware {f}"));
+        let spool = report.spool;
+        let daemon = report.daemon;
+        Some(Self {
+            received: clock::for_people(kept.received_at),
+            verdict: check.map(|check| Badge::of(check.overall)),
+            findings: if findings.is_empty() { "none".to_owned() } else { findings.join(", ") },
+            versions: visible(&format!(
+                "agent {}{firmware}, rules {}",
+                report.versions.agent, report.versions.rule_pack
+            )),
+            waiting: format!("{} waiting, {} refused", spool.waiting, spool.refused),
+            recovery_copy: match report.recovery_copy_age_s {
+                Some(age_s) => format!("{} days old", age_s / 86_400),
+                None => "none that it can tell of".to_owned(),
+            },
+            daemon: format!(
+                "{} jobs done, {} failed, {} failing now",
+                daemon.runs, daemon.failures, daemon.crash_loops
+            ),
+        })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "device.html")]
 struct Page {
@@ -95,6 +146,7 @@ struct Page {
     requests: Vec<ShownRequest>,
     sessions: Vec<ShownSession>,
     lines: Vec<Line>,
+    reports: Vec<Reported>,
 }
 
 /// Shows the device.
@@ -120,6 +172,7 @@ pub(super) async fn handle(
         opened: clock::for_people(session.opened_at),
         engineer: visible(&session.engineer),
     });
+    let reports = app.store.reports_of_device(&device.id, MOST_REPORTS).await?;
     render(&Page {
         viewer,
         device: Shown::from(&device),
@@ -127,5 +180,6 @@ pub(super) async fn handle(
         requests,
         sessions: sessions.collect(),
         lines: rows.iter().map(Line::from).collect(),
+        reports: reports.iter().filter_map(Reported::read).collect(),
     })
 }

@@ -12,14 +12,14 @@ use crate::support::{Guarded, binary, skip, wait_for};
 const WRONG_CLOCKS: [(&str, i64); 3] = [("1970", 60), ("2000", 946_684_800), ("2099", 4_070_908_800)];
 
 /// A portal with its own data folder; stopped when dropped.
-struct Portal {
-    folder: tempfile::TempDir,
+pub(crate) struct Portal {
+    pub(crate) folder: tempfile::TempDir,
     child: Option<Guarded>,
     url: String,
 }
 
 impl Portal {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("assay-portal").tempdir().expect("a folder");
         let mut portal = Self { folder, child: None, url: String::new() };
         portal.listen("127.0.0.1:0");
@@ -71,7 +71,7 @@ impl Portal {
         (field("code "), field("fingerprint "))
     }
 
-    fn enrol(&self, device: &Device) {
+    pub(crate) fn enrol(&self, device: &Device) {
         let (code, fingerprint) = self.code();
         let ca = self.ca();
         let ran = device.run(&[

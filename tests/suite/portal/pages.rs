@@ -6,7 +6,7 @@ use std::process::Stdio;
 use reqwest::Method;
 
 use super::bundles::{Recipe, sealed};
-use super::server::{Answer, CEILING, Device, Server};
+use super::server::{Answer, CEILING, Call, Device, Server};
 use crate::support::Guarded;
 
 const PASSWORD: &str = "a long enough password";
@@ -304,4 +304,72 @@ async fn pasted_outputs_are_judged_and_not_kept() {
     browser.post("/judge", &[("csrf", &csrf), ("text", "  ")]).await.ends(422);
     browser.post("/judge", &[("csrf", "wrong"), ("text", MDSTAT)]).await.ends(403);
     assert!(browser.get("/").await.text().contains("No device is enrolled yet"), "nothing is kept");
+}
+
+/// A health report as a device writes it.
+fn health_report(device: &Device, device_id: &str) -> serde_json::Value {
+    serde_json::json!({
+        "format": 1,
+        "key_id": device.key.public().fingerprint(),
+        "device_id": device_id,
+        "model": "TS-453D",
+        "serial": "Q123",
+        "device_time": "2026-11-22T13:30:00Z",
+        "versions": { "agent": "0.1.0", "firmware": "5.2.0", "parser_set": 1, "rule_pack": 1 },
+        "last_check": {
+            "age_s": 60,
+            "overall": "defect_suspected",
+            "findings": [{ "code": "ASSAY-TEST-1", "verdict": "suspected", "count": 2 }],
+            "cannot_tell": 0
+        },
+        "recovery_copy_age_s": null,
+        "spool": { "waiting": 1, "refused": 0, "size_bytes": 5 },
+        "daemon": { "runs": 9, "failures": 1, "crash_loops": 0 }
+    })
+}
+
+#[tokio::test]
+async fn a_health_report_is_shown_and_is_no_evidence() {
+    let server = Server::start();
+    let (device, other) = (server.enrolled().await, Device::new("Q9"));
+    let store = server.store().await;
+    let known = store.device_by_key(&device.key.public().fingerprint()).await.unwrap().expect("the device");
+    let call = |body: &serde_json::Value| Call {
+        method: Method::POST,
+        path: "/api/v1/reports".into(),
+        body: Some(serde_json::to_vec(body).expect("plain data")),
+        ..Call::default()
+    };
+    let good = health_report(&device, &known.id);
+    // What the list does not name is not kept; what does not fit is refused.
+    let mut more = good.clone();
+    more["log"] = "sda: I/O error of admin@nas".into();
+    device.call(&server, call(&more)).await.ends(204);
+    let kept = store.reports_of_device(&known.id, 9).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert!(!kept[0].report.contains("log") && !kept[0].report.contains("admin"), "{}", kept[0].report);
+    other.call(&server, call(&good)).await.refused(401, "unknown-key");
+    let refused = [("format", 2.into()), ("device_id", "another".into()), ("serial", "a b/c".into())];
+    let long = ("model", "x".repeat(20_000).into());
+    for (key, value) in refused.into_iter().chain([long]) {
+        let mut wrong = good.clone();
+        wrong[key] = value;
+        assert_eq!(device.call(&server, call(&wrong)).await.status, 400, "{key}");
+    }
+    for _ in 0..assay_portal::store::reports::KEPT {
+        device.call(&server, call(&good)).await.ends(204);
+    }
+    let kept = store.reports_of_device(&known.id, 99).await.unwrap();
+    assert_eq!(i64::try_from(kept.len()).unwrap(), assay_portal::store::reports::KEPT, "the newest are kept");
+
+    add_user(&server, "eva");
+    let mut browser = Browser::new(&server);
+    browser.log_in("eva", PASSWORD).await.ends(303);
+    let page = browser.get(&format!("/devices/{}", known.id)).await.ends(200).text();
+    let words = ["Reported by the device", "no evidence", "2 ASSAY-TEST-1", "1 waiting, 0 refused"];
+    for word in words {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+    let queue = browser.get("/").await.ends(200).text();
+    assert!(!queue.contains("ASSAY-TEST-1"), "no case and no bundle comes of it");
 }

@@ -18,6 +18,7 @@ const OPTIONS: DrainOptions = DrainOptions {
         receipt_wait: Duration::from_millis(1),
     },
     only_due: false,
+    only_begun: false,
 };
 
 /// A spool with one sealed bundle for each letter, its portal, and the key.

@@ -195,6 +195,10 @@ async fn feed_part(
         }
         left = left.saturating_sub(bytes);
         sent(length - left);
+        let pause = portal.pause(bytes);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
     }
     Ok(())
 }

@@ -55,6 +55,8 @@ pub struct PortalOptions {
     pub connect_timeout: Duration,
     /// Without a byte in either direction.
     pub idle_timeout: Duration,
+    /// Most bytes in a second that parts of a file are fed with; nothing means as fast as the line is.
+    pub bytes_per_s: Option<u64>,
     /// The device's clock.
     pub now: Now,
 }
@@ -71,6 +73,7 @@ impl PortalOptions {
             user_agent: concat!("assay/", env!("CARGO_PKG_VERSION")).to_owned(),
             connect_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
+            bytes_per_s: None,
             now: system_now(),
         }
     }
