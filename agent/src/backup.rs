@@ -59,6 +59,16 @@ pub(crate) struct Wish {
     pub(crate) keep: Option<usize>,
 }
 
+/// A number of a file's status, whose width differs between processors.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
+/// As [`wide`], with a sign.
+fn signed(number: impl Into<i64>) -> i64 {
+    number.into()
+}
+
 /// Makes a copy.
 pub(crate) async fn make(context: &Context, config: &Config, wish: Wish) -> anyhow::Result<Made> {
     let known = keys::Known::read(context)?;

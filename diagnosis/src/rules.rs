@@ -142,9 +142,11 @@ mod tests {
         }
     }
 
+    type RuleWithCases = (&'static Rule, fn() -> Four);
+
     /// For each rule the facts on which it reaches each of its four outcomes; one line per rule, in the order of the
     /// list. A rule that cannot reach one says why in its own file and leaves it out.
-    const FOUR: &[(&Rule, fn() -> Four)] = &[
+    const FOUR: &[RuleWithCases] = &[
         (&drive_smart_failed::RULE, drive_smart_failed::tests::four),
         (&drive_pending_sectors::RULE, drive_pending_sectors::tests::four),
         (&drive_stuck::RULE, drive_stuck::tests::four),

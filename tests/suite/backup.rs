@@ -598,7 +598,8 @@ fn a_restore_stays_where_it_belongs() {
 
     // A copy that somebody else made for the owner's key: a link, and then a file behind it.
     let evil = owner.device.path("evil.tar.zst.age");
-    let mut out = Sealer::new(fs::File::create(&evil).unwrap(), &[owner.recipient.clone()]).unwrap();
+    let mut out =
+        Sealer::new(fs::File::create(&evil).unwrap(), std::slice::from_ref(&owner.recipient)).unwrap();
     let head =
         serde_json::to_vec(&CopyHead { format: 1, profile: "linux".into(), ..CopyHead::default() }).unwrap();
     let target = outside.as_os_str().as_bytes().to_vec();

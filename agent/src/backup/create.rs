@@ -454,8 +454,8 @@ impl Visit for Copying<'_> {
                 }
             },
             FileType::RegularFile => {
-                let several = u64::from(stat.st_nlink) > 1;
-                let key = (u64::from(stat.st_dev), u64::from(stat.st_ino));
+                let several = super::wide(stat.st_nlink) > 1;
+                let key = (super::wide(stat.st_dev), super::wide(stat.st_ino));
                 if let Some(target) = self.linked.get(&key).cloned().filter(|_| several) {
                     return self.entry(&Item { target, ..item(path, EntryKind::HardLink, stat) }, None);
                 }
@@ -498,7 +498,7 @@ fn item(path: &[u8], kind: EntryKind, stat: &Stat) -> Item {
         mode: stat.st_mode & 0o7777,
         uid: stat.st_uid,
         gid: stat.st_gid,
-        mtime_s: i64::from(stat.st_mtime),
+        mtime_s: super::signed(stat.st_mtime),
         mtime_ns: u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
         size_bytes: 0,
         target: Vec::new(),

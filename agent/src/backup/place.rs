@@ -188,7 +188,7 @@ impl Place {
         let mut change = Change {
             mode: item.kind != EntryKind::Link && stat.st_mode & 0o7777 != item.mode,
             owner: (stat.st_uid, stat.st_gid) != (item.uid, item.gid),
-            time: (i64::from(stat.st_mtime), stat.st_mtime_nsec) != (item.mtime_s, item.mtime_ns.into()),
+            time: (super::signed(stat.st_mtime), stat.st_mtime_nsec) != (item.mtime_s, item.mtime_ns.into()),
             ..Change::default()
         };
         let (parent, name) = parts(&item.path);

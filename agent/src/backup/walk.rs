@@ -84,7 +84,7 @@ fn one(
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         return visit.found(path, at, &stat);
     }
-    let own = u64::from(stat.st_dev);
+    let own = super::wide(stat.st_dev);
     if device.is_some_and(|device| device != own) || level >= MOST_LEVELS {
         visit.left_out(path, if level >= MOST_LEVELS { "too-deep" } else { "another-file-system" });
         return Ok(());

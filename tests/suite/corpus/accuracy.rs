@@ -331,13 +331,16 @@ fn disagreements(text: &mut String, reports: &[Report]) {
 }
 
 fn independent(text: &mut String, reports: &[Report]) {
-    text.push_str(
+    let sources: Vec<&str> = WITNESSES.iter().map(|witness| witness.name).collect();
+    let _ = write!(
+        text,
         "\n## 2. Independent evidence\n\n\
          For each finding that is confirmed on one of these reports: does a second source in the same report, which the\n\
-         finding did not use, support it? Sources: the drive's own health answer, its newest completed self-test, its\n\
-         error log, its device statistics. *Contradict* means that all that are there say that nothing is wrong, which a\n\
-         drive's health answer often does long after its self-test failed.\n\n\
+         finding did not use, support it? Sources: {}. *Contradict* means that all\n\
+         that are there say that nothing is wrong, which a drive's health answer often does long after its self-test\n\
+         failed.\n\n\
          | rule | confirmed | support | contradict | missing |\n|---|--:|--:|--:|--:|\n",
+        sources.join(", ")
     );
     let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for report in reports {

@@ -216,7 +216,7 @@ async fn a_consent_that_does_not_fit_is_refused() {
     assert!(server.says(&["request", "show", &request.id]).contains("NO COPY      waived: the pool is gone"));
     // Cancelled: told by the poll, and no consent any more, not even the same.
     server.says(&["request", "cancel", &request.id]);
-    assert_eq!(device.poll(&server, "").await.cancelled, [request.id.clone()]);
+    assert_eq!(device.poll(&server, "").await.cancelled, std::slice::from_ref(&request.id));
     device.consents(&server, &waived).await.refused(410, "request-closed");
 }
 

@@ -188,11 +188,12 @@ fn chip_version(text: &str) -> Option<String> {
     word(text, 2, 32)
 }
 
-/// `MCU version is 1.2.3`; a line that says something else has a fourth word too.
+/// `MCU version is 1.2.3` and `PIC mcu version QX49F012`; a line that says something else has a fourth word too.
 fn fourth_word(line: &str) -> Option<String> {
-    let mut words = line.split_whitespace();
-    let says = words.nth(1)?.eq_ignore_ascii_case("version") && words.next()?.eq_ignore_ascii_case("is");
-    says.then(|| chip_version(words.next()?)).flatten()
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, second, third, version] = words.as_slice() else { return None };
+    let says = [second, third].iter().any(|word| word.eq_ignore_ascii_case("version"));
+    says.then(|| chip_version(version)).flatten()
 }
 
 fn page_size(text: &str) -> Option<Bytes> {
@@ -282,6 +283,7 @@ mod tests {
         check(model_name, &["TS-X53D", "TVS-872XT"], &["", "--", "error", "-1", "getcfg: no-such file"]);
         check(fourth_word, &[], &["", "one two three", "MCU version is failed", "a secret word abc123"]);
         assert_eq!(fourth_word("MCU version is 1.2.3").as_deref(), Some("1.2.3"));
+        assert_eq!(fourth_word("PIC mcu version QX49F012").as_deref(), Some("QX49F012"));
         for (text, size) in
             [("4096", Some(4096)), ("32768", Some(32_768)), ("0", None), ("-1", None), ("5000", None)]
         {

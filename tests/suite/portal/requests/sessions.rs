@@ -68,7 +68,7 @@ async fn a_session_is_recorded_from_start_to_end() {
     assert!(server.says(&["session", "list"]).contains("running"));
     // Closed by us: the device is told, and its record of the end is taken all the same.
     server.says(&["session", "close", &id]);
-    assert_eq!(device.poll(&server, "").await.closed_sessions, [id.clone()]);
+    assert_eq!(device.poll(&server, "").await.closed_sessions, std::slice::from_ref(&id));
     record(&device, &server, &stop, "stop").await.ends(204);
     record(&device, &server, &stop, "stop").await.ends(204);
     let list = server.says(&["session", "list"]);
