@@ -138,7 +138,9 @@ fn unsafe_code_is_in_one_function() {
     let mut found = BTreeSet::new();
     for (path, text) in sources() {
         let relative = path.strip_prefix(root()).expect("below the root").display().to_string();
-        let code = text.lines().map(|line| line.split("//").next().unwrap_or(line));
+        // What stands between quotes is text: a counter of drives has the word in its name.
+        let bare = |line: &str| line.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+        let code = text.lines().map(|line| bare(line.split("//").next().unwrap_or(line)));
         let lines: Vec<_> = code.filter(|line| word(line, "unsafe") || word(line, "unsafe_code")).collect();
         // Nothing of the tests ships, and their strings name what they look for.
         if relative.starts_with("tests/") || lines.is_empty() {

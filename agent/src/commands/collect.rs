@@ -113,7 +113,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let clock = context.clock;
     let invoice_date = settings.config.warranty_invoice_date;
     let level = settings.config.collect_redaction;
-    let table = context.paths.memory_dir.clone();
+    let table = context.memory(&settings, true).map(|memory| memory.folder);
     let live = args.machine.source.is_none();
     let places = Places { plain: args.output.clone(), sealed: args.sealed_output.clone() };
     let made = runtime::block_on(async {

@@ -31,6 +31,10 @@ pub(crate) fn run(name: &str, parent: i32, context: &Context) -> anyhow::Result<
     // A job goes on without, as every run does.
     let _ = assay_collector::live::be_gentle();
     let folder = board::folder(&context.paths);
+    if let Some(told) = rests(name, || crate::pause::paused(context.identity().dir()).is_some()) {
+        output::print(serde_json::to_vec(&told)?)?;
+        return Ok(0);
+    }
     let told = match name {
         "recorder" => examine::sample(context)?,
         "check" => examine::check(context, &folder)?,
@@ -42,6 +46,15 @@ pub(crate) fn run(name: &str, parent: i32, context: &Context) -> anyhow::Result<
     };
     output::print(serde_json::to_vec(&told)?)?;
     Ok(0)
+}
+
+/// Jobs that examine or send: what `assay pause` stops. What is kept in order goes on.
+const PAUSED: [&str; 3] = ["check", "report", "drain"];
+
+/// What a job says that rests because everything is paused; `None` when it goes on.
+fn rests(name: &str, paused: impl FnOnce() -> bool) -> Option<Told> {
+    let rests = PAUSED.contains(&name) && paused();
+    rests.then(|| Told { words: "paused: `assay resume` lets it go on".to_owned(), ..Told::default() })
 }
 
 /// Goes on with the uploads that a person began. Others wait for `assay upload`.
@@ -140,6 +153,16 @@ fn recall(context: &Context, folder: &Path) -> Told {
 mod tests {
     use super::*;
     use crate::daemon::plan::Past;
+
+    #[test]
+    fn a_pause_stops_what_examines_or_sends() {
+        for (name, expected) in
+            [("check", true), ("report", true), ("drain", true), ("keep", false), ("recall", false)]
+        {
+            assert_eq!(rests(name, || true).is_some(), expected, "{name}");
+            assert!(rests(name, || false).is_none(), "{name}");
+        }
+    }
 
     #[test]
     fn what_only_the_data_volume_knows_is_kept() {

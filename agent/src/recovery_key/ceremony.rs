@@ -279,5 +279,4 @@ impl Person for Caller {
 }
 
 #[cfg(test)]
-#[path = "ceremony_tests.rs"]
 mod tests;

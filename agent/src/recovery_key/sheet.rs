@@ -114,10 +114,11 @@ impl Sheet {
         let mut page = Zeroizing::new(String::with_capacity(PAGE_BYTES));
         let Self { made, recipient, .. } = self;
         let (machine, copies) = (escaped(&self.machine), escaped(&self.copies));
+        let policy = assay_bundle::digest::policy_source(STYLE);
         let _ = write!(
             *page,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src '{policy}'\">\n\
              <title>Recovery key</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
              <h1>Recovery key</h1>\n\
              <p class=\"warn\">Whoever holds this sheet can open every recovery copy made with it. Keep it where you \
