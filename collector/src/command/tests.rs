@@ -32,13 +32,14 @@ fn allowed(command: &Command) -> Option<(&'static [&'static str], usize)> {
 }
 
 /// The only programs there are, each with how its first argument may begin; none at all is written as nothing.
-const READING: [(&str, &[&str]); 9] = [
+const READING: [(&str, &[&str]); 10] = [
     ("dmsetup", &["status"]),
     ("get_hwsn", &[""]),
     ("getcfg", &["System"]),
     ("getsysinfo", &["cputmp", "systmp", "sysfan", "sysvolnum", "vol_"]),
     ("hal_app", &["--get_", "--se_enum", "--se_sys_get_fan", "--vpd_get_field"]),
     ("ipmitool", &["sdr", "sel"]),
+    ("mdadm", &["--detail"]),
     ("qcli_storage", &["-d"]),
     ("smartctl", &["--version", "--json=c", "-n"]),
     ("zpool", &["status"]),
@@ -46,7 +47,7 @@ const READING: [(&str, &[&str]); 9] = [
 
 /// Words of commands that write, load the disks, hang or ask for a login (qnap-platform.md 1.2, 1.5 and 1.8, and
 /// the writing sides of the tools above): none is ever part of a line.
-const WRITING: [&str; 75] = [
+const WRITING: [&str; 76] = [
     // hal_app, hal_event, hal_tool: fans (a value of 10 stops one), LEDs, registers, power, error counters.
     "_set_",
     "set_ec",
@@ -82,7 +83,9 @@ const WRITING: [&str; 75] = [
     "--grow",
     "--assemble",
     "--zero-superblock",
-    "mdadm",
+    // Of mdadm only `--detail` asks the kernel; reading the members wakes disks.
+    "--examine",
+    "--manage",
     "pvs",
     "lvs",
     "vgs",
