@@ -230,7 +230,7 @@ impl<'c> Daemon<'c> {
         self.plan.started(&job, now);
         match child::start(&job, &self.arguments, &self.folder, now.boot_s) {
             Ok(running) => self.running = Some(running),
-            Err(error) => self.ended(&job, Err(format!("{error:#}"))),
+            Err(error) => return self.ended(&job, Err(format!("{error:#}"))),
         }
         self.write_board();
     }
@@ -260,7 +260,6 @@ impl<'c> Daemon<'c> {
         let job = running.job.clone();
         self.running = None;
         self.ended(&job, ended);
-        self.write_board();
     }
 
     fn ended(&mut self, job: &Job, ended: Result<Told, String>) {
@@ -279,12 +278,14 @@ impl<'c> Daemon<'c> {
         };
         let line =
             if is_good { format!("{}: {words}", job.name) } else { format!("{} failed: {words}", job.name) };
-        self.say(&line);
         self.plan.finished(job, now, is_good, words);
         if let Some(seconds) = again_after_s {
             self.plan.again_after(job, now, seconds);
         }
         let in_loop = self.plan.past().get(job.name).is_some_and(|past| past.in_crash_loop);
+        // Who reads the log and then asks for the status finds there what the log said.
+        self.write_board();
+        self.say(&line);
         if in_loop && !was_in_loop {
             self.say(&format!("{} fails again and again; it is tried once an hour from now on", job.name));
             journal::to_syslog(&format!("{} fails again and again; `assay status` says why", job.name));
@@ -297,21 +298,23 @@ impl<'c> Daemon<'c> {
             copy_config(self.context, &self.folder.join(CONFIG))?;
             Ok(settings)
         });
-        match settings {
+        let line = match settings {
             Ok(settings) => {
                 self.zone = zone();
                 self.plan.replace_jobs(jobs_of(&settings.config, &key_id(self.context)), self.zone.clone());
                 self.config = settings.config;
                 self.board.config_error = None;
-                self.say("takes the configuration anew");
+                "takes the configuration anew".to_owned()
             }
             Err(error) => {
                 let error = format!("{error:#}");
-                self.say(&format!("goes on with the old configuration: {error}"));
+                let line = format!("goes on with the old configuration: {error}");
                 self.board.config_error = Some(error);
+                line
             }
-        }
+        };
         self.write_board();
+        self.say(&line);
     }
 
     /// Ends what runs, brings what is remembered to the data volume, within five seconds.

@@ -11,6 +11,8 @@ use crate::sshsig::namespace;
 use crate::statement::{Statement, is_id, is_plain, is_sha256, require};
 use crate::support_request::{SKEW_S, SupportRequest, redacts_at_least};
 
+pub use crate::recovery::CopyLevel;
+
 /// Longest life of a waiver, in seconds (design: it lapses after 24 hours).
 pub const WAIVER_LIFE_S: i64 = 86_400;
 /// Longest life of a standing consent, in seconds (design: 30 days).
@@ -66,29 +68,6 @@ pub struct Dated<T> {
     pub answer: T,
     /// Seconds since 1970.
     pub at_unix_s: i64,
-}
-
-/// How far a recovery copy has been proven; each level holds those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CopyLevel {
-    /// Written and flushed.
-    Written,
-    /// Read back with the digest that was written.
-    ReadBack,
-    /// Opened with the owner's key.
-    OpenedWithKey,
-}
-
-impl CopyLevel {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::ReadBack => "read back",
-            Self::OpenedWithKey => "opened with the key",
-        }
-    }
 }
 
 /// What a probe saw that makes a recovery copy impossible. The list is closed: a wish is no reason.

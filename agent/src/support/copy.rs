@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use assay_bundle::consent::{CopyLevel, CopyTaken, WaiverReason};
+use assay_bundle::consent::{CopyTaken, WaiverReason};
 use assay_bundle::digest::sha256_hex;
-use assay_bundle::recovery::{self, CopyReceipt};
+use assay_bundle::recovery::CopyReceipt;
 
 use crate::context::Context;
 
@@ -145,12 +145,8 @@ fn reason_of(said: &str) -> WaiverReason {
 /// The receipt that the command printed.
 fn read_receipt(printed: &[u8]) -> Option<Taken> {
     let receipt: CopyReceipt = assay_bundle::json::from_slice(printed).ok()?;
-    let level = match receipt.level {
-        recovery::CopyLevel::Written => CopyLevel::Written,
-        recovery::CopyLevel::ReadBack => CopyLevel::ReadBack,
-        recovery::CopyLevel::OpenedWithKey => CopyLevel::OpenedWithKey,
-    };
-    let copy = CopyTaken { level, sha256: receipt.sha256.clone(), made_unix_s: receipt.made_unix_s };
+    let copy =
+        CopyTaken { level: receipt.level, sha256: receipt.sha256.clone(), made_unix_s: receipt.made_unix_s };
     Some(Taken { copy, receipt })
 }
 
@@ -169,6 +165,7 @@ fn digest_below(root: &Path) -> String {
 #[allow(clippy::expect_used)]
 mod tests {
     use super::*;
+    use assay_bundle::consent::CopyLevel;
 
     #[test]
     fn a_receipt_and_nothing_else_is_a_copy() {
