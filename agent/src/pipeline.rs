@@ -118,10 +118,12 @@ fn through(
     };
     let (steps_entry, steps) = door.document("steps.json", &steps).context("the steps cannot be written")?;
     let (cost_entry, cost) = door.document("cost.json", &cost).context("the cost cannot be written")?;
+    let begun = std::time::Instant::now();
     let diagnosis = match source {
         RunSource::Judged => assay_diagnosis::diagnose_pasted(&facts),
         RunSource::Live | RunSource::Recorded => assay_diagnosis::diagnose(&facts),
     };
+    tracing::debug!(took_us = begun.elapsed().as_micros(), "diagnosed");
     let (entitlement, recommendation) = recommend(&facts, &diagnosis, invoice_date);
     let (diagnosis_entry, diagnosis) =
         door.document("diagnosis.json", &diagnosis).context("the diagnosis cannot be written")?;

@@ -7,10 +7,8 @@
 //! because documents may hold anything, no content.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::vec::IntoIter;
 
-use serde::Deserialize;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -61,12 +59,25 @@ impl<'de> Text<'de> {
         }
     }
 
+    /// What stands between the brackets, without the blanks at its ends.
+    fn inside(self) -> &'de str {
+        self.0.get(1..self.0.len().saturating_sub(1)).unwrap_or_default().trim_ascii()
+    }
+
     #[inline(never)]
     fn members(self) -> Result<Members<'de>> {
         if !self.0.starts_with('{') {
             return self.expected("an object");
         }
-        let Pairs(pairs) = serde_json::from_str(self.0)?;
+        let mut pairs = Vec::new();
+        let mut rest = self.inside();
+        while !rest.is_empty() {
+            let (name, below) = cut(rest)?;
+            let value = below.trim_ascii_start().strip_prefix(':').ok_or_else(not_json)?.trim_ascii_start();
+            let (value, below) = cut(value)?;
+            pairs.push((name.string()?, value));
+            rest = after_comma(below);
+        }
         Ok(Members { rest: pairs.into_iter(), value: Text("null") })
     }
 
@@ -75,7 +86,13 @@ impl<'de> Text<'de> {
         if !self.0.starts_with('[') {
             return self.expected("an array");
         }
-        let values: Vec<&RawValue> = serde_json::from_str(self.0)?;
+        let mut values = Vec::new();
+        let mut rest = self.inside();
+        while !rest.is_empty() {
+            let (value, below) = cut(rest)?;
+            values.push(value);
+            rest = after_comma(below);
+        }
         Ok(Elements(values.into_iter()))
     }
 
@@ -86,7 +103,7 @@ impl<'de> Text<'de> {
         }
         let mut members = self.members()?.rest;
         match (members.next(), members.next()) {
-            (Some((name, value)), None) => Ok(Choice { name, content: Some(Text(value.get())) }),
+            (Some((name, value)), None) => Ok(Choice { name, content: Some(value) }),
             _ => Err(Error::custom("expected an object with one member")),
         }
     }
@@ -232,54 +249,66 @@ impl<'de> Deserializer<'de> for Text<'de> {
     }
 }
 
-/// The members of one object, in their order, each value uncut.
-struct Pairs<'de>(Vec<(Cow<'de, str>, &'de RawValue)>);
-
-impl<'de> Deserialize<'de> for Pairs<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Pairs<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(Name(name)) = map.next_key()? {
-                    pairs.push((name, map.next_value()?));
+/// The first value of a text that goes on behind it. The syntax was checked when the document was taken: what is looked
+/// for here is only where the value ends.
+#[inline(never)]
+fn cut(text: &str) -> Result<(Text<'_>, &str)> {
+    let bytes = text.as_bytes();
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at);
+                if depth == 0 {
+                    break;
                 }
-                Ok(Pairs(pairs))
+                continue;
             }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth > 1 => depth -= 1,
+            // The end of this value, or of the one around it, which belongs to that.
+            b'}' | b']' => {
+                at += depth;
+                break;
+            }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => break,
+            _ => {}
         }
-        deserializer.deserialize_map(Read)
+        at += 1;
+    }
+    match text.split_at_checked(at) {
+        Some((value, below)) if at > 0 => Ok((Text(value), below)),
+        _ => Err(not_json()),
     }
 }
 
-/// A member's name, borrowed where it needs no unescaping.
-struct Name<'de>(Cow<'de, str>);
+fn after_comma(text: &str) -> &str {
+    let text = text.trim_ascii_start();
+    text.strip_prefix(',').unwrap_or(text).trim_ascii_start()
+}
 
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name")
-            }
-            fn visit_borrowed_str<E>(self, name: &'de str) -> std::result::Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-            fn visit_str<E>(self, name: &str) -> std::result::Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
+#[cold]
+fn not_json() -> Error {
+    Error::custom("the text is no JSON")
+}
+
+/// The place after the closing quote of the string whose opening quote is at `start`.
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
         }
-        deserializer.deserialize_str(Read)
     }
+    bytes.len()
 }
 
 /// An object that is being read.
 struct Members<'de> {
-    rest: IntoIter<(Cow<'de, str>, &'de RawValue)>,
+    rest: IntoIter<(Cow<'de, str>, Text<'de>)>,
     value: Text<'de>,
 }
 
@@ -288,7 +317,7 @@ impl<'de> MapAccess<'de> for Members<'de> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         let Some((name, value)) = self.rest.next() else { return Ok(None) };
-        self.value = Text(value.get());
+        self.value = value;
         seed.deserialize(Key(name)).map(Some)
     }
 
@@ -298,7 +327,7 @@ impl<'de> MapAccess<'de> for Members<'de> {
 }
 
 /// An array that is being read.
-struct Elements<'de>(IntoIter<&'de RawValue>);
+struct Elements<'de>(IntoIter<Text<'de>>);
 
 impl Elements<'_> {
     fn end(&self) -> Result<()> {
@@ -310,7 +339,7 @@ impl<'de> SeqAccess<'de> for &mut Elements<'de> {
     type Error = Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
-        self.0.next().map(|value| seed.deserialize(Text(value.get()))).transpose()
+        self.0.next().map(|value| seed.deserialize(value)).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -433,6 +462,8 @@ impl<'de, V: Visitor<'de>> VisitCow<'de> for V {
 #[allow(clippy::expect_used)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use serde::Deserialize;
 
     use super::*;
     use crate::{Facts, Observed};

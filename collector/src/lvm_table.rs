@@ -44,6 +44,10 @@ fn rows<'a>(text: &'a str, first: &str) -> Vec<Row<'a>> {
 
 /// Whether this is the line of headings of one of the two tables.
 pub(crate) fn is_heading(line: &str) -> bool {
+    // Every line of every paste is asked.
+    if !line.trim_start().starts_with(['L', 'P']) {
+        return false;
+    }
     let found = words(line.trim_end());
     let first = found.first().is_some_and(|(_, word)| matches!(*word, "LV" | "PV"));
     first && found.iter().any(|(_, word)| *word == "Attr")

@@ -44,7 +44,7 @@ pub fn parse(text: &str, place: &str) -> Vec<MdArray> {
 
 /// Whether the description of an array begins at this line.
 pub(crate) fn begins(line: &str) -> bool {
-    detail(line).is_some() || query(line, "").is_some()
+    line.starts_with("/dev/") && (detail(line).is_some() || query(line, "").is_some())
 }
 
 /// `/dev/md1:` alone on its line.

@@ -237,6 +237,11 @@ fn denied(segment: &str) -> bool {
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
+    // Most lines of the list are about another folder: no need to cut the path for them.
+    let begins = |text: &str| text.as_bytes().first().copied();
+    if begins(pattern) != begins(path) && begins(pattern) != Some(b'*') {
+        return false;
+    }
     let mut segments = path.split('/');
     for wanted in pattern.split('/') {
         match segments.next() {

@@ -1,8 +1,11 @@
 //! JSON without touching anything but strings: numbers, spaces and order stay byte for byte, so that a recorded
 //! output parses to the same values and 128-bit counters survive.
 
+use std::collections::HashMap;
+
 use super::field::{self, Field};
 use super::line::{Cleaner, Context, Tally, is_mark, mark};
+use crate::json::string_end;
 
 /// Objects that only wrap a reading: `{"seen":{"value":…,"from":…}}`. The name above them tells what it is.
 const WRAPPERS: &[&str] = &["seen", "value"];
@@ -17,6 +20,23 @@ struct About {
     version: bool,
     /// It is the place of a reading, not its value.
     from: bool,
+}
+
+/// What was found out about the names of one document: a list of drives has the same ones in each.
+///
+/// Only names that stay as they are: one that holds something to replace is looked at, and counted, each time.
+#[derive(Default)]
+struct Names(HashMap<Box<str>, About>);
+
+/// Names that are remembered. Our own documents have some hundred; one that has more is foreign.
+const MOST_NAMES: usize = 1024;
+
+impl Names {
+    fn remember(&mut self, name: &str, about: About) {
+        if self.0.len() < MOST_NAMES {
+            self.0.insert(name.into(), about);
+        }
+    }
 }
 
 /// One open container.
@@ -52,6 +72,7 @@ impl Cleaner {
         let bytes = text.as_bytes();
         let mut out = String::with_capacity(text.len());
         let mut levels = vec![Level::default()];
+        let mut names = Names::default();
         // Everything up to here is written.
         let mut written = 0;
         let mut at = 0;
@@ -75,7 +96,7 @@ impl Cleaner {
                 b'"' => {
                     let end = string_end(bytes, at);
                     let token = text.get(at..end)?;
-                    if let Some(new) = self.token(token, levels.last_mut()?, tally) {
+                    if let Some(new) = self.token(token, levels.last_mut()?, &mut names, tally) {
                         out.push_str(text.get(written..at)?);
                         out.push_str(&new);
                         written = end;
@@ -111,7 +132,7 @@ impl Cleaner {
     }
 
     /// Cleans one string token, quotes included. `None`: it stays as it is.
-    fn token(&self, token: &str, level: &mut Level, tally: &mut Tally) -> Option<String> {
+    fn token(&self, token: &str, level: &mut Level, names: &mut Names, tally: &mut Tally) -> Option<String> {
         let inner = token.get(1..token.len().checked_sub(1)?)?;
         let unescaped;
         let plain = if inner.contains('\\') {
@@ -128,9 +149,18 @@ impl Cleaner {
         };
         if level.name_next {
             level.name_next = false;
-            level.name = if WRAPPERS.contains(&plain) { level.above } else { about(plain) };
+            let known = names.0.get(plain).copied();
+            let about = known.unwrap_or_else(|| about(plain));
+            level.name = if WRAPPERS.contains(&plain) { level.above } else { about };
+            if known.is_some() {
+                return None;
+            }
             let new = self.text(plain, Context::default(), tally);
-            return if new == plain { None } else { quoted(&new) };
+            if new != plain {
+                return quoted(&new);
+            }
+            names.remember(plain, about);
+            return None;
         }
         let new = self.value(plain, level, tally)?;
         if new == plain { None } else { quoted(&new) }
@@ -210,7 +240,9 @@ fn place(text: &str, at: usize) -> Place {
     const HEAD: &str = "{\"value\":\"";
     const FROM: &str = "\",\"from\":\"";
     let Some(rest) = text.get(at..).and_then(|t| t.strip_prefix(HEAD)) else { return Place::Plain };
-    let end = string_end(rest.as_bytes(), usize::MAX);
+    let Some(end) = string_end(text.as_bytes(), at + HEAD.len() - 1).checked_sub(at + HEAD.len()) else {
+        return Place::Plain;
+    };
     let Some(from) = rest.get(end.saturating_sub(1)..).and_then(|t| t.strip_prefix(FROM)) else {
         return Place::Plain;
     };
@@ -221,19 +253,6 @@ fn place(text: &str, at: usize) -> Place {
         Ok(super::class::Treatment::Version) => Place::Version,
         _ => Place::Plain,
     }
-}
-
-/// The place after the closing quote of a string whose opening quote is at `start` (`usize::MAX`: already past it).
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start.wrapping_add(1);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
 }
 
 fn is_number_byte(b: u8) -> bool {

@@ -67,6 +67,10 @@ fn below_brackets(line: &str) -> Option<&str> {
 
 /// `admin@nas:~# …`.
 fn below_host(line: &str) -> Option<&str> {
+    // Every line of every paste is asked, and few name a user at a host.
+    if !line.as_bytes().contains(&b'@') {
+        return None;
+    }
     let end = line.find(['#', '$', ' '])?;
     let (host, rest) = line.split_at_checked(end)?;
     let (user, place) = host.split_once('@')?;

@@ -177,8 +177,9 @@ impl Report {
             ("Error Information Log not", "nvme_error_information_log"),
             ("No Self-tests have been logged", "scsi_self_test_0"),
         ];
-        let none = line.contains("not supported") || line.starts_with("No Self-tests have been logged");
-        if let Some((_, key)) = UNSUPPORTED.iter().find(|(start, _)| none && line.starts_with(start)) {
+        let none = || line.contains("not supported") || line.starts_with("No Self-tests have been logged");
+        let unsupported = UNSUPPORTED.iter().find(|(start, _)| line.starts_with(start));
+        if let Some((_, key)) = unsupported.filter(|_| none()) {
             self.tree.put(key, Value::Null);
             self.part = Part::None;
             return true;

@@ -112,7 +112,7 @@ pub(super) fn names() -> impl Iterator<Item = String> {
 }
 
 /// What SATA drives of the test devices answered, in the order of their names.
-fn recorded_answers() -> Result<Vec<Value>> {
+pub(super) fn recorded_answers() -> Result<Vec<Value>> {
     let mut paths = Vec::new();
     for device in std::fs::read_dir(sh::root().join("tests/devices")).context("tests/devices")? {
         let commands = device.context("tests/devices")?.path().join("source/cmd");
@@ -130,7 +130,7 @@ fn recorded_answers() -> Result<Vec<Value>> {
 }
 
 /// A recorded answer as that of another drive of its kind: two with one serial number would count as one drive.
-fn one_drive(recorded: &Value, n: usize) -> Result<String> {
+pub(super) fn one_drive(recorded: &Value, n: usize) -> Result<String> {
     let mut answer = recorded.clone();
     if let Some(object) = answer.as_object_mut() {
         object.insert("serial_number".to_owned(), json!(format!("BENCH{n:03}")));
