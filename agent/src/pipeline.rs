@@ -3,10 +3,12 @@
 //!
 //! What is diagnosed is what is sealed: nothing past the door ever looks at an unredacted value again.
 
+use std::thread::JoinHandle;
+
 use anyhow::Context as _;
 use assay_bundle::cost::Cost;
 use assay_bundle::manifest::{RunSource, SaltedDigest};
-use assay_bundle::redact::{Clean, Door, Level, PseudonymKey};
+use assay_bundle::redact::{Clean, Door, DoorError, Level, PseudonymKey};
 use assay_bundle::seal::Content;
 use assay_bundle::steps::Step;
 use assay_bundle::{Diagnosis, Entitlement, Facts, Recommendation};
@@ -51,7 +53,10 @@ pub(crate) async fn examine(
     invoice_date: Option<Date>,
     memory: Option<&Memory>,
 ) -> anyhow::Result<Run> {
-    conclude(collected(source, options, memory).await, source.run_source(), key, invoice_date)
+    let door = Opening::begin(key, Level::default());
+    let mut collection = collected(source, options, memory).await;
+    collection.raw.clear();
+    Ok(through(&mut door.wait()?, collection, source.run_source(), invoice_date)?.0)
 }
 
 /// The same, with what may be sealed: everything in it has passed the door.
@@ -63,9 +68,10 @@ pub(crate) async fn examine_to_seal(
     invoice_date: Option<Date>,
     memory: Option<&Memory>,
 ) -> anyhow::Result<(Run, Content)> {
+    let door = Opening::begin(key, level);
     let mut collection = collected(source, options, memory).await;
     let raw = std::mem::take(&mut collection.raw);
-    let mut door = Door::open(key, level)?;
+    let mut door = door.wait()?;
     let (mut run, [facts, steps, cost, diagnosis]) =
         through(&mut door, collection, source.run_source(), invoice_date)?;
     let mut entries = vec![facts, steps, cost];
@@ -88,6 +94,37 @@ pub(crate) fn conclude(
     collection.raw.clear();
     let mut door = Door::open(key, Level::default())?;
     Ok(through(&mut door, collection, source, invoice_date)?.0)
+}
+
+/// A door that opens while the machine is asked: compiling its rules and planting its canaries is a third of what a
+/// run on a quiet machine computes, and nobody needs it before the last answer is there.
+enum Opening {
+    Beside(JoinHandle<Result<Door, DoorError>>),
+    /// No thread was to be had.
+    Later(PseudonymKey, Level),
+}
+
+impl Opening {
+    fn begin(key: &PseudonymKey, level: Level) -> Self {
+        let own = key.clone();
+        let thread = std::thread::Builder::new().name("door".to_owned());
+        match thread.spawn(move || Door::open(&own, level)) {
+            Ok(handle) => Self::Beside(handle),
+            Err(_) => Self::Later(key.clone(), level),
+        }
+    }
+
+    fn wait(self) -> anyhow::Result<Door> {
+        match self {
+            Self::Beside(handle) => match handle.join() {
+                Ok(opened) => Ok(opened?),
+                Err(_) => {
+                    anyhow::bail!("the redaction rules could not be made ready; nothing leaves this device")
+                }
+            },
+            Self::Later(key, level) => Ok(Door::open(&key, level)?),
+        }
+    }
 }
 
 async fn collected(source: &dyn Source, options: &Options, memory: Option<&Memory>) -> Collection {

@@ -73,7 +73,8 @@ impl std::str::FromStr for Level {
     }
 }
 
-/// The owner's key for pseudonyms: random, stays on the NAS, never derived from anything.
+/// The owner's key for pseudonyms: random, stays on the NAS, never derived from anything. Each copy is wiped.
+#[derive(Clone)]
 pub struct PseudonymKey(pub zeroize::Zeroizing<[u8; 32]>);
 
 /// Bytes that passed the door, with the name under which they may be sealed. Only [`Door`] makes one.
