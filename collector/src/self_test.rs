@@ -86,7 +86,8 @@ pub enum Taken {
 pub fn taken(fetched: &Fetched) -> Taken {
     let text = fetched.text();
     let asleep = text.lines().any(|line| {
-        line.strip_prefix("Device is in ").is_some_and(|rest| rest.contains(" mode")) && !line.contains("ACTIVE")
+        line.strip_prefix("Device is in ").is_some_and(|rest| rest.contains(" mode"))
+            && !line.contains("ACTIVE")
     });
     let status = fetched.exit.and_then(|exit| exit.exit_code);
     if asleep && status == Some(ASLEEP_STATUS) {
@@ -152,7 +153,8 @@ impl Look {
         let root: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let number = |pointer: &str| root.pointer(pointer).and_then(Value::as_u64);
         let tenths = number("/ata_smart_data/self_test/status/value").filter(|status| status >> 4 == 0xf);
-        let done = number("/nvme_self_test_log/current_self_test_completion_percent").filter(|done| *done <= 100);
+        let done =
+            number("/nvme_self_test_log/current_self_test_completion_percent").filter(|done| *done <= 100);
         let running = parsed.drive.self_tests.value().and_then(|tests| tests.first()).is_some_and(is_running);
         let remaining = tenths.map(|status| (status & 0xf) * 10).or(done.map(|done| 100 - done));
         let minutes = |kind: &str| number(&format!("/ata_smart_data/self_test/polling_minutes/{kind}"));
@@ -201,7 +203,8 @@ pub fn logged_since(before: &[SelfTest], after: &[SelfTest]) -> Option<SelfTest>
         let old = after.get(new..).unwrap_or_default();
         // A log that was full has dropped its oldest rows.
         let kept = before.get(..old.len().min(before.len())).unwrap_or_default();
-        old.get(..kept.len()) == Some(kept) && (old.len() == kept.len())
+        old.get(..kept.len()) == Some(kept)
+            && (old.len() == kept.len())
             && (kept.len() == before.len() || new > 0)
     };
     let new = (0..=after.len()).find(|new| fits(*new))?;

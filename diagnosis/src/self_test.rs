@@ -61,12 +61,15 @@ fn of_arrays(facts: &Facts) -> Vec<String> {
             match lost(array) {
                 Some(0) => {}
                 Some(count) => {
-                    reasons.push(format!("{name} is degraded (md_arrays, missing): it lacks {count} of its members"));
+                    reasons.push(format!(
+                        "{name} is degraded (md_arrays, missing): it lacks {count} of its members"
+                    ));
                 }
                 None => reasons.push(format!("whether {name} is degraded was not read (md_arrays, missing)")),
             }
             if !array.sync_action.is_seen() && rebuilding(array).is_none() {
-                reasons.push(format!("whether {name} is being rebuilt was not read (md_arrays, sync_action)"));
+                reasons
+                    .push(format!("whether {name} is being rebuilt was not read (md_arrays, sync_action)"));
             }
         }
     }
@@ -124,9 +127,8 @@ fn of_drive(drive: &Drive) -> Vec<String> {
         let bits = health.critical_warning;
         reasons.push(format!("the {who} warns by itself (nvme, critical_warning): bits 0x{bits:02x}"));
     }
-    let predicts = |asc: Option<u8>, ascq: Option<u8>| {
-        asc == Some(PREDICTED_FAILURE) && ascq != Some(PREDICTION_TEST)
-    };
+    let predicts =
+        |asc: Option<u8>, ascq: Option<u8>| asc == Some(PREDICTED_FAILURE) && ascq != Some(PREDICTION_TEST);
     if drive.protocol.value() == Some(&Protocol::Scsi)
         && drive.scsi.value().is_some_and(|health| predicts(health.asc, health.ascq))
     {
@@ -156,7 +158,9 @@ mod tests {
 
     use super::*;
     use crate::diagnose;
-    use crate::fixture::{array, attribute, failing, hdd, healthy_nas, nas, nvme, nvme_health, sas, self_test};
+    use crate::fixture::{
+        array, attribute, failing, hdd, healthy_nas, nas, nvme, nvme_health, sas, self_test,
+    };
 
     fn seen<T>(value: T) -> Observed<T> {
         Observed::seen(value, "test")
@@ -222,7 +226,11 @@ mod tests {
         let scrub = scan(ZfsScanKind::Scrub, ZfsScanState::Finished);
         check_pool("ONLINE", scrub.clone(), &[]);
         check_pool("DEGRADED", scrub, &["zpool1 is degraded (zfs_pools, state): DEGRADED"]);
-        check_pool("ONLINE", scan(ZfsScanKind::Resilver, ZfsScanState::InProgress), &["zpool1 is being rebuilt"]);
+        check_pool(
+            "ONLINE",
+            scan(ZfsScanKind::Resilver, ZfsScanState::InProgress),
+            &["zpool1 is being rebuilt"],
+        );
         let unread = Observed::Unreadable { why: "no answer".to_owned() };
         check(&Facts { zfs_pools: unread, ..with(|_| ()) }, &["whether a pool is degraded is not known"]);
     }

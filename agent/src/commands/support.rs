@@ -174,6 +174,9 @@ struct Approve {
     /// Go on without a recovery copy for this reason, as it was shown; for 24 hours
     #[arg(long, value_name = "REASON")]
     waive_copy: Option<String>,
+    /// Whether the self-tests that are asked for may run, before the bundle; --yes does not answer this
+    #[arg(long, value_name = "ANSWER", value_parser = ["yes", "no"])]
+    self_tests: Option<String>,
     /// Agree to what is shown, without being asked
     #[arg(long)]
     yes: bool,
@@ -194,6 +197,7 @@ fn given(backed_up: Option<&str>, removed: Option<&str>, waive: Option<&str>, ye
             _ => ConfidentialAnswer::NotRemovedAccepted,
         }),
         waive: waive.map(str::to_owned),
+        tests: None,
         yes,
     }
 }
@@ -273,8 +277,9 @@ fn show(desk: &Desk<'_>, id: &str, json: bool) -> anyhow::Result<u8> {
 }
 
 fn approve(desk: &Desk<'_>, args: &Approve) -> anyhow::Result<u8> {
-    let given =
+    let mut given =
         given(args.backed_up.as_deref(), args.removed.as_deref(), args.waive_copy.as_deref(), args.yes);
+    given.tests = args.self_tests.as_deref().map(|answer| answer == "yes");
     let ended = block_on(async {
         pause::check(desk.context)?;
         // What was cancelled meanwhile, and the portal's time. Without a line, everything up to the upload still works.

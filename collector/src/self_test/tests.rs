@@ -9,13 +9,17 @@ use crate::source::Exit;
 /// Every line of every order on one drive; a new variant does not compile without its arm.
 fn lines(order: SelfTestOrder) -> [&'static str; 2] {
     match order {
-        SelfTestOrder::Short => {
-            ["smartctl -n standby,3 -t short -d sat /dev/sda", "smartctl -n standby,3 -t short -d nvme /dev/nvme0"]
+        SelfTestOrder::Short => [
+            "smartctl -n standby,3 -t short -d sat /dev/sda",
+            "smartctl -n standby,3 -t short -d nvme /dev/nvme0",
+        ],
+        SelfTestOrder::Long => [
+            "smartctl -n standby,3 -t long -d sat /dev/sda",
+            "smartctl -n standby,3 -t long -d nvme /dev/nvme0",
+        ],
+        SelfTestOrder::Abort => {
+            ["smartctl -n standby,3 -X -d sat /dev/sda", "smartctl -n standby,3 -X -d nvme /dev/nvme0"]
         }
-        SelfTestOrder::Long => {
-            ["smartctl -n standby,3 -t long -d sat /dev/sda", "smartctl -n standby,3 -t long -d nvme /dev/nvme0"]
-        }
-        SelfTestOrder::Abort => ["smartctl -n standby,3 -X -d sat /dev/sda", "smartctl -n standby,3 -X -d nvme /dev/nvme0"],
     }
 }
 
@@ -44,8 +48,12 @@ fn nothing_else_can_be_ordered() {
     let source = include_str!("../self_test.rs");
     let (_, rest) = source.split_once("pub enum SelfTestOrder {\n").expect("the enum");
     let (body, _) = rest.split_once("\n}\n").expect("its end");
-    let variants: Vec<&str> =
-        body.lines().map(str::trim).filter(|line| !line.starts_with("///")).map(|v| v.trim_end_matches(',')).collect();
+    let variants: Vec<&str> = body
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("///"))
+        .map(|v| v.trim_end_matches(','))
+        .collect();
     assert_eq!(variants, ["Short", "Long", "Abort"]);
     for of in ORDERS {
         for node in ["sda", "sdzz", "nvme0", "nvme12n1", "sg3"] {
@@ -56,13 +64,32 @@ fn nothing_else_can_be_ordered() {
                 assert_eq!(device, command.device.path(), "{}", command.line());
                 let allowed = |word: &String| WORDS.contains(&word.as_str()) || word == "sat,12";
                 assert!(plain.iter().all(allowed), "{}", command.line());
-                assert_eq!(plain.get(..2), Some(&["-n".to_owned(), "standby,3".to_owned()][..]), "never wakes");
+                assert_eq!(
+                    plain.get(..2),
+                    Some(&["-n".to_owned(), "standby,3".to_owned()][..]),
+                    "never wakes"
+                );
                 let tests = plain.iter().filter(|word| *word == "-t" || *word == "-X").count();
                 assert_eq!(tests, 1, "{}", command.line());
-                for never in ["force", "-C", "captive", "select", "vendor", "offline", "-s", "jmb39x", "conveyance", "--"] {
+                for never in [
+                    "force",
+                    "-C",
+                    "captive",
+                    "select",
+                    "vendor",
+                    "offline",
+                    "-s",
+                    "jmb39x",
+                    "conveyance",
+                    "--",
+                ] {
                     assert!(!argv.iter().any(|word| word.contains(never)), "{}", command.line());
                 }
-                assert!(!command.line().contains([';', '|', '&', '$', '`', '>', '<', '\n']), "{}", command.line());
+                assert!(
+                    !command.line().contains([';', '|', '&', '$', '`', '>', '<', '\n']),
+                    "{}",
+                    command.line()
+                );
             }
         }
     }
@@ -85,9 +112,15 @@ fn whether_an_order_was_taken() {
         "smartctl 7.4\n\n=== START OF OFFLINE IMMEDIATE AND SELF-TEST SECTION ===\nCan't start self-test without aborting \
          current test (90% remaining),\nadd '-t force' option to override.\n\n",
         Some(4),
-        &no("smartctl says: Can't start self-test without aborting current test (90% remaining), (exit status 4)"),
+        &no(
+            "smartctl says: Can't start self-test without aborting current test (90% remaining), (exit status 4)",
+        ),
     );
-    check("Smartctl open device: /dev/sda failed\n", Some(2), &no("smartctl says: Smartctl open device: /dev/sda failed (exit status 2)"));
+    check(
+        "Smartctl open device: /dev/sda failed\n",
+        Some(2),
+        &no("smartctl says: Smartctl open device: /dev/sda failed (exit status 2)"),
+    );
     check("", None, &no("smartctl said nothing (it was killed)"));
     check("", Some(3), &no("smartctl said nothing (exit status 3)"));
 }

@@ -13,13 +13,16 @@ use crate::output;
 use crate::support::answer::Ended;
 use crate::support::session::Stopped;
 use crate::support::standing::Standing;
-use crate::support::state::{Odd, Step};
+use crate::support::state::{Odd, Step, Tests};
 use crate::support::store::{Record, Via};
 
 /// How far it is, in few words.
-fn step(record: &Record) -> String {
+pub(in crate::commands) fn step(record: &Record) -> String {
     let waived = matches!(record.handling.safeguard, Some(Safeguard::Waiver(_)));
     match &record.handling.step {
+        Step::Received | Step::Protected if record.handling.tests == Tests::Agreed => {
+            "approved to test drives; goes on with `assay support approve` when they are done".to_owned()
+        }
         Step::Received => "waits for your answer".to_owned(),
         Step::Protected => "waits for your answer; the recovery copy is taken".to_owned(),
         Step::Sealed => "waits for your answer; its bundle is sealed and held".to_owned(),
@@ -123,6 +126,7 @@ pub(super) fn document(record: &Record, asked: &SupportRequest) -> Value {
         "why_no_copy": record.why_no_copy,
         "spool_entry": handling.sealed.as_ref().map(|sealed| &sealed.entry),
         "manifest_sha256": handling.sealed.as_ref().map(|sealed| &sealed.manifest_sha256),
+        "self_tests": output::value(&handling.tests).unwrap_or_default(),
         "answers": output::value(&record.answers).unwrap_or_default(),
         "denial_untold": record.denial_untold,
     })
@@ -138,6 +142,11 @@ pub(super) fn ended(id: &str, ended: &Ended, record: &Record, asked: &SupportReq
         Ended::Taken => "the portal has the bundle; your support engineer says what is missing".to_owned(),
         Ended::StillReading => {
             format!("the portal still reads it: `assay support approve {id}` fetches the receipt")
+        }
+        Ended::Testing => {
+            format!(
+                "`assay selftest status` says how far the drives are; then `assay support approve {id}` makes the bundle"
+            )
         }
         Ended::NotAgreed => {
             format!(
