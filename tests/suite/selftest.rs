@@ -126,7 +126,8 @@ impl Machine {
         Some(machine)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file or folder of this machine's; one below `etc` makes that its configuration.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -141,7 +142,7 @@ impl Machine {
         let script = format!(
             "set -e\nmount --make-rprivate /\nmount -t tmpfs none /opt\nmkdir /opt/sbin\n\
              cp {0}/tools/smartctl /opt/sbin/smartctl\nmount --bind {0}/block /sys/block\n\
-             mount --bind {0}/run /run\nexec \"$0\" \"$@\"\n",
+             mount --bind {0}/run /run\nif [ -d {0}/etc ]; then mount --bind {0}/etc /etc; fi\nexec \"$0\" \"$@\"\n",
             self.folder.path().display()
         );
         let mut command = Command::new("unshare");

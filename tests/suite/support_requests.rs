@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -270,6 +271,10 @@ fn self_tests_need_a_yes_of_their_own_and_come_before_the_bundle() {
     bench.ok(&["support", "standing", "--days", "3", "--backed-up", "yes", "--removed", "yes", "--yes"]);
     bench.ok(&["support", "wait"]);
     assert_eq!(bench.state(&id), "received");
+    let status = bench.ok(&["status"]);
+    for expected in ["without asking until", "0 of 1 used today, 0 in all", "by Ada: waits for your answer"] {
+        assert!(status.contains(expected), "{expected}: {status}");
+    }
     bench.bad(&words(&bench.approve(&id, &[])), "nobody is here to answer");
     assert!(!machine.runs("sda") && bench.spooled().is_empty());
 
@@ -314,6 +319,64 @@ fn self_tests_need_a_yes_of_their_own_and_come_before_the_bundle() {
     machine.ends("sda", 0, "Completed without error");
     assert!(bench.ok(&["selftest", "status"]).contains("is over"));
     assert!(!machine.runs("sdb"));
+}
+
+#[test]
+fn a_session_shows_what_the_copies_before_and_after_it_differ_in() {
+    let Some(machine) = Machine::new() else { return };
+    machine.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    for name in ["same", "old", "smb"] {
+        machine.write(&format!("etc/{name}.conf"), name);
+    }
+    let bench = Bench::start_on(Some(machine));
+    let machine = bench.machine.as_ref().expect("its machine");
+    let id = bench.issue(&["--session", "screen-share"]);
+    bench.ok(&["support", "wait"]);
+    bench.bad(&["support", "session", "start", &id], "no session is offered");
+    bench.ok(&words(&bench.approve(&id, &[])));
+    bench.portal(&["session", "open", &id]);
+    let told = bench.ok(&["support", "session", "start", &id]);
+    assert!(told.contains("taken before it, read back"), "{told}");
+    let kept = || -> Vec<PathBuf> {
+        let files = fs::read_dir(bench.path("state/support")).expect("there").flatten();
+        let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+        files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("s-")));
+        files.sort();
+        files
+    };
+    let list =
+        kept().into_iter().find(|path| path.extension().is_some_and(|e| e == "before")).expect("a list");
+    let mode = fs::metadata(&list).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let digest = assay_bundle::digest::sha256_hex(b"smb");
+    let listed = fs::read_to_string(&list).expect("text");
+    assert!(listed.contains("etc/smb.conf") && !listed.contains(&digest), "{listed}");
+    let status = bench.ok(&["status"]);
+    assert!(status.contains("session") && status.contains("at the latest"), "{status}");
+
+    machine.write("etc/same.conf", "same");
+    machine.write("etc/smb.conf", "changed");
+    machine.write("etc/new/x.conf", "new");
+    machine.write("etc/passwd", "root:x:0:0::/root:/bin/sh\nguest:x:0:0::/:/bin/sh\n");
+    fs::remove_file(machine.path("etc/old.conf")).expect("ours");
+    let told = bench.ok(&["support", "session", "stop", &id]);
+    for expected in [
+        "the recovery copies before and after it",
+        "etc/new/x.conf",
+        "etc/old.conf",
+        "etc/smb.conf",
+        "NEW ACCOUNT guest",
+        "remove the access that you opened",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(!told.contains("same.conf"), "written again as it was: {told}");
+    let left = kept();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let record = fs::read_to_string(&left[0]).expect("the record");
+    assert!(!record.contains("smb.conf"), "nothing of the comparison is kept: {record}");
+    assert!(bench.ok(&["support", "session", "stop", &id]).contains("was shown then"));
+    assert!(bench.portal(&["session", "list"]).contains("stopped"));
 }
 
 /// The folder of this name below another.

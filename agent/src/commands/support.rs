@@ -15,7 +15,7 @@ use crate::support::questions::Given;
 use crate::trouble::{self, refuse};
 use crate::{output, pause};
 
-mod words;
+pub(in crate::commands) mod words;
 
 /// Support requests: see what is asked, see what would leave, approve or deny
 #[derive(clap::Args)]
@@ -215,10 +215,10 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Action::Deny { id, reason, json } => deny(&desk, &id, &reason, json),
         Action::Standing(args) => standing(&desk, &args),
         Action::Session { action: SessionAction::Start { id, json } } => {
-            let session = block_on(desk.start_session(&id))?;
+            let started = block_on(desk.start_session(&id))?;
             match json {
-                true => output::print_json(&session.record)?,
-                false => output::print(words::session_started(&session.record))?,
+                true => output::print_json(&started.record)?,
+                false => output::print(words::session_started(&started))?,
             }
             Ok(0)
         }

@@ -107,7 +107,7 @@ impl Desk<'_> {
         }
         let line = Line::new();
         line.show("taking a recovery copy of the configuration");
-        let copies = OwnCommand { context: self.context };
+        let copies = OwnCommand::of(self.context);
         let why_not = match copies.create().await {
             Ok(mut taken) => {
                 line.clear();

@@ -123,7 +123,7 @@ impl<'a> Desk<'a> {
             key_id: self.key.public().fingerprint(),
             portal: card.fingerprint(),
             recipient: card.recipient.clone(),
-            configuration: OwnCommand { context: self.context }.configuration_digest(),
+            configuration: OwnCommand::of(self.context).configuration_digest(),
         };
         let paused = pause::paused(self.identity.dir()).is_some();
         Moment { now_unix_s: self.now_unix_s(), around, paused }
