@@ -22,6 +22,7 @@ use crate::trouble::refuse;
 mod check;
 mod child;
 mod create;
+pub(crate) mod digests;
 pub(crate) mod keys;
 mod pipe;
 mod place;
@@ -57,6 +58,8 @@ pub(crate) struct Wish {
     pub(crate) key: Option<String>,
     /// Copies kept beside it; none: nothing is removed.
     pub(crate) keep: Option<usize>,
+    /// A list that was prepared for the comparison with another copy.
+    pub(crate) digests: Option<PathBuf>,
 }
 
 /// A number of a file's status, whose width differs between processors.
@@ -100,6 +103,7 @@ pub(crate) async fn make(context: &Context, config: &Config, wish: Wish) -> anyh
         recipients,
         key: wish.key,
         keep: wish.keep,
+        digests: wish.digests,
         lost: known.lost,
     };
     child::make(context, errand, Duration::from_secs(config.backup_stall_s)).await

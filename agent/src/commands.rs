@@ -21,6 +21,7 @@ mod remember;
 mod replay;
 mod resume;
 mod run;
+mod selftest;
 mod setup;
 pub(crate) mod show;
 mod status;
@@ -72,6 +73,8 @@ commands! {
     Pause: pause,
     Resume: resume,
     Log: log,
+    #[command(name = "selftest")]
+    SelfTest: selftest,
     Backup: backup,
     Run: run,
     Status: status,

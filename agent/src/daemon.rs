@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Context;
 use crate::output;
+use crate::selftest;
 
 pub(crate) mod board;
 mod child;
@@ -30,7 +31,8 @@ mod watch;
 
 use board::BOARD;
 pub(crate) use board::Board;
-use child::{Running, Told};
+use child::Running;
+pub(crate) use child::Told;
 pub(crate) use cron::Cron;
 use journal::Journal;
 use plan::{Job, Now, Pace, Plan};
@@ -63,6 +65,8 @@ const REPORT_SPREAD_S: u64 = 3600;
 const GRACE: Duration = Duration::from_millis(1500);
 /// The last errand's time.
 const LAST_ERRAND: Duration = Duration::from_millis(1500);
+/// The job that watches self-tests.
+const SELF_TEST: &str = "selftest";
 /// What is remembered is read from the data volume within this.
 const RECALL: Duration = Duration::from_secs(10);
 
@@ -101,7 +105,9 @@ fn jobs_of(config: &Config, key_id: &str) -> Vec<Job> {
         .map(|cron| Job { is_loud: true, ..local("report", Pace::Cron(cron), REPORT_S, REPORT_SPREAD_S) });
     let drain = Job { is_loud: true, ..local("drain", Pace::WhenAwake(DRAIN_EVERY_S), DRAIN_S, 1) };
     let keep = local("keep", Pace::WhenAwake(KEEP_EVERY_S), KEEP_S, 1);
-    check.into_iter().chain(recorder).chain(report).chain([drain, keep]).collect()
+    // Not a job of the clock: it costs nothing while no self-test waits or runs.
+    let selftest = local(SELF_TEST, Pace::OnCall, collecting.saturating_mul(2), 1);
+    check.into_iter().chain(recorder).chain(report).chain([selftest, drain, keep]).collect()
 }
 
 /// The zone of this machine now; read again when the configuration is.
@@ -175,7 +181,10 @@ impl<'c> Daemon<'c> {
         let zone = zone();
         let jobs = jobs_of(&config, &key_id(context));
         let now = now();
-        let plan = Plan::new(jobs, before.past, zone.clone(), &board::boot_id(), now);
+        let mut plan = Plan::new(jobs, before.past, zone.clone(), &board::boot_id(), now);
+        if selftest::store::is_open(&folder) {
+            plan.called(SELF_TEST, now);
+        }
         let board = Board { pid: std::process::id(), begun_unix_s: now.wall_s, ..Board::default() };
         let running = None;
         Ok(Self {
@@ -226,6 +235,9 @@ impl<'c> Daemon<'c> {
         }
         let now = now();
         let quiet = self.is_quiet(now);
+        if selftest::store::was_called(&self.folder) {
+            self.plan.called(SELF_TEST, now);
+        }
         let Some(job) = self.plan.due(now, quiet) else { return };
         self.plan.started(&job, now);
         match child::start(&job, &self.arguments, &self.folder, now.boot_s) {
@@ -337,7 +349,9 @@ impl<'c> Daemon<'c> {
         self.board.running = self.running.as_ref().map(|running| running.job.name.to_owned());
         self.board.past.clone_from(self.plan.past());
         let next = |job: &Job| (job.name.to_owned(), self.plan.next_unix_s(job, now));
-        self.board.next_unix_s = self.plan.jobs().iter().map(next).collect();
+        let listed = self.plan.jobs().iter().map(next);
+        // One that nobody calls for has no next time, and waits for no drives.
+        self.board.next_unix_s = listed.filter(|(name, next)| name != SELF_TEST || next.is_some()).collect();
         let written = serde_json::to_vec(&self.board)
             .context("the board")
             .and_then(|bytes| output::replace_private(&self.folder.join(BOARD), &bytes));
@@ -410,6 +424,6 @@ mod tests {
         let settings = crate::config::load(std::path::Path::new("/nonexistent"), false, &|_| None, &[]);
         let names: Vec<&str> =
             settings.iter().flat_map(|s| jobs_of(&s.config, "")).map(|job| job.name).collect();
-        assert_eq!(names, ["check", "recorder", "drain", "keep"]);
+        assert_eq!(names, ["check", "recorder", "selftest", "drain", "keep"]);
     }
 }

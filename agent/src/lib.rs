@@ -30,6 +30,7 @@ mod report;
 mod reseal;
 mod runtime;
 mod seal;
+mod selftest;
 mod sequence;
 mod source;
 mod stand_ins;

@@ -71,7 +71,7 @@ impl SmartctlKind {
     pub const ALL: [Self; 6] = [Self::Auto, Self::Sat, Self::Sat12, Self::Ata, Self::Scsi, Self::Nvme];
 
     /// The value of `-d`; `None` leaves the option out.
-    fn device_type(self) -> Option<&'static str> {
+    pub(crate) fn device_type(self) -> Option<&'static str> {
         match self {
             Self::Auto => None,
             Self::Sat => Some("sat"),

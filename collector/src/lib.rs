@@ -38,6 +38,7 @@ pub mod recorded;
 pub mod recording;
 pub mod remember;
 pub mod ring;
+pub mod self_test;
 mod signatures;
 pub mod smartctl;
 pub mod snmp;

@@ -11,7 +11,8 @@
 //! the loopback with deadlines of their own.
 //!
 //! Nothing here writes to the machine except the list of abandoned children in the runtime folder, which is RAM.
-//! There is no vendor command, no self-test and no setting that this door could reach.
+//! There is no vendor command and no setting that this door could reach. A self-test is no question of a source: nothing
+//! that holds a [`Source`] can start one; [`LiveSource::order_self_test`] can, and has its own closed list.
 
 mod abandoned;
 mod event_rows;
@@ -43,6 +44,7 @@ pub use self::management::{Called, Management, ManagementCaller};
 use self::pool::Plain;
 use self::protocol::Op;
 pub use self::reader::reader_main;
+use crate::self_test::SelfTestCommand;
 use crate::source::{
     Answer, Answers, Counters, Failure, Fetched, Keep, MAX_EVENT_ROWS_BYTES, Request, Source,
 };
@@ -156,6 +158,15 @@ impl LiveSource {
             processes_started: self.shared.started.load(Ordering::Relaxed),
             readers_abandoned: self.shared.abandoned.load(Ordering::Relaxed),
         }
+    }
+
+    /// Gives one drive an order about self-tests, for its owner: the only thing that is not reading. Whether it was taken:
+    /// [`crate::self_test::taken`].
+    ///
+    /// # Errors
+    /// As for every command: it is not there, hangs, or its drive is stuck.
+    pub async fn order_self_test(&self, command: &SelfTestCommand) -> Result<Fetched, Failure> {
+        run::order(&self.shared, command).await
     }
 
     async fn answer(&self, request: &Request) -> Result<Fetched, Failure> {

@@ -9,6 +9,7 @@ pub mod certainty;
 pub mod report;
 pub mod rule;
 pub mod rules;
+pub mod self_test;
 pub mod text;
 
 mod arrays;

@@ -527,6 +527,8 @@ fn logs_are_talk() {
 fn pause_log_and_support_without_a_portal() {
     let device = Device::new();
     device.run(&["support", "list"]).fails_with(&["not enrolled", "next: "]);
+    assert!(device.run(&["selftest", "status"]).ends(0).out.contains("no self-test was started here"));
+    device.run(&["selftest", "abort", "3"]).fails_with(&["waits or runs here", "next: "]);
     assert!(device.run(&["log"]).ends(0).out.contains("Nothing has happened yet"));
     assert!(device.run(&["resume"]).ends(0).out.contains("nothing was paused"));
     assert!(device.run(&["pause"]).ends(0).out.contains("`assay resume`"));

@@ -24,6 +24,7 @@ mod harmless;
 mod portal;
 mod redaction;
 mod rules;
+mod selftest;
 mod support;
 mod support_requests;
 mod tidy;

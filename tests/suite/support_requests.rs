@@ -3,12 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use assay_uploader::{Entry, Spool, SpoolLimits};
 use serde_json::Value;
 
+use crate::selftest::{FIRST, Machine, SECOND};
 use crate::support::{Guarded, binary};
 
 /// Somebody's public recipient, whose secret nobody needs here: the example of age's own README.
@@ -20,12 +22,18 @@ struct Bench {
     folder: tempfile::TempDir,
     portal: Option<Guarded>,
     url: String,
+    /// Where the device's program runs, when not on this machine as it is.
+    machine: Option<Machine>,
 }
 
 impl Bench {
     fn start() -> Self {
+        Self::start_on(None)
+    }
+
+    fn start_on(machine: Option<Machine>) -> Self {
         let folder = tempfile::Builder::new().prefix("assay-requests").tempdir().expect("a folder");
-        let mut bench = Self { folder, portal: None, url: String::new() };
+        let mut bench = Self { folder, portal: None, url: String::new(), machine };
         bench.serve("127.0.0.1:0");
         let told = bench.portal(&["enroll-code"]);
         let (code, fingerprint) = (field(&told, "code "), field(&told, "fingerprint "));
@@ -86,7 +94,10 @@ impl Bench {
     }
 
     fn assay(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(binary("assay"));
+        let mut command = match &self.machine {
+            Some(machine) => machine.command(&binary("assay")),
+            None => Command::new(binary("assay")),
+        };
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(arguments);
         command.arg("--state-dir").arg(self.path("state")).stdin(Stdio::null());
         command.output().expect("assay runs")
@@ -246,6 +257,126 @@ fn other_bytes_are_asked_again_and_a_waiver_is_told() {
     let told = bench.ok(&words(&bench.approve(&id, &["--waive-copy", "copy_failed"])));
     assert!(told.contains("WITHOUT a recovery copy"), "{told}");
     assert!(bench.ok(&["log"]).contains("NO recovery copy"));
+}
+
+#[test]
+fn self_tests_need_a_yes_of_their_own_and_come_before_the_bundle() {
+    let Some(machine) = Machine::new() else { return };
+    let bench = Bench::start_on(Some(machine));
+    let machine = bench.machine.as_ref().expect("its machine");
+    let id = bench.issue(&["--short-test", FIRST, "--short-test", SECOND, "--short-test", "NOBODYS"]);
+    bench.ok(&["support", "wait"]);
+    assert!(bench.ok(&["support", "show", &id]).contains("a short self-test of the drives"));
+    // A standing consent does not cover it, and a general yes is none to it.
+    bench.ok(&["support", "standing", "--days", "3", "--backed-up", "yes", "--removed", "yes", "--yes"]);
+    bench.ok(&["support", "wait"]);
+    assert_eq!(bench.state(&id), "received");
+    let status = bench.ok(&["status"]);
+    for expected in ["without asking until", "0 of 1 used today, 0 in all", "by Ada: waits for your answer"] {
+        assert!(status.contains(expected), "{expected}: {status}");
+    }
+    bench.bad(&words(&bench.approve(&id, &[])), "nobody is here to answer");
+    assert!(!machine.runs("sda") && bench.spooled().is_empty());
+
+    let yes = bench.approve(&id, &["--self-tests", "yes"]);
+    let done = bench.assay(&words(&yes));
+    let out = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(3), "{out}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(out.contains("selftest status"), "{out}");
+    assert!(machine.runs("sda") && !machine.runs("sdb"), "one at a time");
+    assert!(bench.spooled().is_empty(), "the bundle shows what they find");
+    let status = bench.ok(&["status"]);
+    assert!(status.contains("approved to test drives") && status.contains(FIRST), "{status}");
+    machine.ends("sda", 0, "Completed without error");
+    assert_eq!(bench.assay(&words(&yes)).status.code(), Some(3), "the second one runs");
+    machine.ends("sdb", 0x79, "Completed: read failure");
+    assert!(bench.ok(&words(&yes)).contains("ready for remote support"));
+
+    let sent = bench.spooled().remove(0);
+    let plain = sent.plain.expect("the form that the owner can open").display().to_string();
+    let facts = bench.ok(&["show", &plain, "--raw", "facts.json"]);
+    assert!(facts.contains("Completed: read failure"), "the drive's log is in the bundle: {facts}");
+    let log = bench.ok(&["log"]);
+    for expected in [
+        "short self-tests of 3 drives were agreed to by the owner",
+        "there is no drive of this serial number",
+        "FAILED: Completed: read failure",
+        "have ended",
+    ] {
+        assert!(log.contains(expected), "{expected} is not in {log}");
+    }
+
+    // No is an answer, too: the bundle goes without. And what is over tests nothing more.
+    let id = bench.issue(&["--short-test", FIRST]);
+    bench.ok(&["support", "wait"]);
+    bench.ok(&words(&bench.approve(&id, &["--self-tests", "no"])));
+    assert_eq!((bench.state(&id).as_str(), machine.runs("sda")), ("ready", false));
+    let id = bench.issue(&["--short-test", FIRST, "--short-test", SECOND]);
+    bench.ok(&["support", "wait"]);
+    let yes = bench.approve(&id, &["--self-tests", "yes"]);
+    assert_eq!(bench.assay(&words(&yes)).status.code(), Some(3));
+    bench.ok(&["support", "deny", &id, "--reason", "not today"]);
+    machine.ends("sda", 0, "Completed without error");
+    assert!(bench.ok(&["selftest", "status"]).contains("is over"));
+    assert!(!machine.runs("sdb"));
+}
+
+#[test]
+fn a_session_shows_what_the_copies_before_and_after_it_differ_in() {
+    let Some(machine) = Machine::new() else { return };
+    machine.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    for name in ["same", "old", "smb"] {
+        machine.write(&format!("etc/{name}.conf"), name);
+    }
+    let bench = Bench::start_on(Some(machine));
+    let machine = bench.machine.as_ref().expect("its machine");
+    let id = bench.issue(&["--session", "screen-share"]);
+    bench.ok(&["support", "wait"]);
+    bench.bad(&["support", "session", "start", &id], "no session is offered");
+    bench.ok(&words(&bench.approve(&id, &[])));
+    bench.portal(&["session", "open", &id]);
+    let told = bench.ok(&["support", "session", "start", &id]);
+    assert!(told.contains("taken before it, read back"), "{told}");
+    let kept = || -> Vec<PathBuf> {
+        let files = fs::read_dir(bench.path("state/support")).expect("there").flatten();
+        let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+        files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("s-")));
+        files.sort();
+        files
+    };
+    let list =
+        kept().into_iter().find(|path| path.extension().is_some_and(|e| e == "before")).expect("a list");
+    let mode = fs::metadata(&list).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let digest = assay_bundle::digest::sha256_hex(b"smb");
+    let listed = fs::read_to_string(&list).expect("text");
+    assert!(listed.contains("etc/smb.conf") && !listed.contains(&digest), "{listed}");
+    let status = bench.ok(&["status"]);
+    assert!(status.contains("session") && status.contains("at the latest"), "{status}");
+
+    machine.write("etc/same.conf", "same");
+    machine.write("etc/smb.conf", "changed");
+    machine.write("etc/new/x.conf", "new");
+    machine.write("etc/passwd", "root:x:0:0::/root:/bin/sh\nguest:x:0:0::/:/bin/sh\n");
+    fs::remove_file(machine.path("etc/old.conf")).expect("ours");
+    let told = bench.ok(&["support", "session", "stop", &id]);
+    for expected in [
+        "the recovery copies before and after it",
+        "etc/new/x.conf",
+        "etc/old.conf",
+        "etc/smb.conf",
+        "NEW ACCOUNT guest",
+        "remove the access that you opened",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(!told.contains("same.conf"), "written again as it was: {told}");
+    let left = kept();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let record = fs::read_to_string(&left[0]).expect("the record");
+    assert!(!record.contains("smb.conf"), "nothing of the comparison is kept: {record}");
+    assert!(bench.ok(&["support", "session", "stop", &id]).contains("was shown then"));
+    assert!(bench.portal(&["session", "list"]).contains("stopped"));
 }
 
 /// The folder of this name below another.

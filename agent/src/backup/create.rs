@@ -19,6 +19,7 @@ use rustix::fs::{Advice, FileType, Stat, fadvise, readlinkat, statvfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::digests::Digests;
 use super::pipe::Pipe;
 use super::profile::Profile;
 use super::reading::{self, COMPANIONS, Database, Missed, Read, Reading, Spool};
@@ -52,6 +53,9 @@ pub(crate) struct Errand {
     pub(crate) key: Option<String>,
     /// Copies that are kept in the same folder; none: nothing is removed.
     pub(crate) keep: Option<usize>,
+    /// A list that was prepared for the comparison with another copy; see [`super::digests`].
+    #[serde(default)]
+    pub(crate) digests: Option<PathBuf>,
     /// Recipients whose key is lost.
     pub(crate) lost: Vec<String>,
 }
@@ -146,15 +150,21 @@ pub(super) fn make(errand: &Errand, beat: &mut dyn Beat) -> anyhow::Result<Made>
         }
         None => Out::Stdout(io::stdout()),
     };
+    let digests = errand.digests.as_deref().map(Digests::fill).transpose()?;
     let sealer = Sealer::new(out, &errand.recipients)
         .or_advise("nothing was copied", "name recipients as `age-keygen -y` prints them (age1…)")?;
     let mut copying = Copying::new(errand, profile, Pipe::new(sealer)?, &folder, beat);
+    copying.digests = digests;
     let written = copying.all().and_then(|()| copying.finish());
+    let digests = copying.digests.take();
     let (out, mut receipt, notes) = written.map_err(|error| no_room(error, &folder))?;
     if let (Out::File(file), Some(target)) = (out, &errand.target) {
         file.finish()?;
         beat.at(b"reading the copy back");
         receipt.level = prove(target, &receipt, errand.key.as_deref(), beat)?;
+    }
+    if let Some(digests) = digests {
+        digests.finish()?;
     }
     Ok(Made { receipt, notes, removed: Vec::new() })
 }
@@ -230,6 +240,7 @@ struct Copying<'a> {
     folder: PathBuf,
     spool: Spool,
     list: Spool,
+    digests: Option<Digests>,
     entries: u64,
     content_bytes: u64,
     notes: Vec<CopyNote>,
@@ -256,6 +267,7 @@ impl<'a> Copying<'a> {
             folder: folder.to_owned(),
             spool: Spool::new(folder),
             list: Spool::new(folder),
+            digests: None,
             entries: 0,
             content_bytes: 0,
             notes: Vec::new(),
@@ -357,6 +369,9 @@ impl<'a> Copying<'a> {
             tape::pad(out, item.size_bytes)?;
         }
         self.list.write_all(if self.entries == 0 { b"{\"entries\":[\n" } else { b",\n" })?;
+        if let Some(digests) = &mut self.digests {
+            digests.note(item, sha256.as_deref())?;
+        }
         let line = serde_json::to_vec(&item.entry(sha256))?;
         self.list.write_all(&line)?;
         self.entries += 1;

@@ -99,6 +99,16 @@ pub(crate) fn held(folder: &Path) -> Vec<Held> {
     held
 }
 
+/// The receipt of the newest copy that was read back and that somebody can open, in any of the folders.
+pub(crate) fn newest_verified(context: &Context, lost: &[String]) -> Option<CopyReceipt> {
+    newest_verified_in(&folders(context), lost)
+}
+
+fn newest_verified_in(folders: &[PathBuf], lost: &[String]) -> Option<CopyReceipt> {
+    let all = folders.iter().flat_map(|folder| held(folder));
+    all.filter(|held| held.seems_good(lost)).max_by_key(|held| held.number)?.receipt
+}
+
 /// The copy that a person means: a file, a name or number in one of the folders, or `latest`.
 pub(crate) fn find(context: &Context, word: &str) -> anyhow::Result<PathBuf> {
     let path = Path::new(word);
@@ -239,7 +249,7 @@ mod tests {
             format: 1,
             name: String::new(),
             made_at: String::new(),
-            made_unix_s: 0,
+            made_unix_s: i64::try_from(number).expect("small"),
             agent_version: String::new(),
             profile: String::new(),
             size_bytes: 3,
@@ -254,6 +264,29 @@ mod tests {
             extra: Default::default(),
         };
         keep_receipt(&path, &receipt).expect("kept");
+    }
+
+    #[test]
+    fn the_newest_copy_that_counts() {
+        let (folder, usb) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let folders = [folder.path().to_owned(), usb.path().to_owned(), folder.path().join("missing")];
+        let check = |step: &dyn Fn(), expected: Option<i64>| {
+            step();
+            let found = newest_verified_in(&folders, &["age1lost".to_owned()]);
+            assert_eq!(found.map(|receipt| receipt.made_unix_s), expected);
+        };
+        check(&|| {}, None);
+        check(&|| put(folder.path(), 1, CopyLevel::Written, true, "age1a"), None);
+        check(&|| put(folder.path(), 2, CopyLevel::ReadBack, true, "age1a"), Some(2));
+        check(&|| put(usb.path(), 3, CopyLevel::OpenedWithKey, true, "age1a"), Some(3));
+        check(&|| put(folder.path(), 4, CopyLevel::Written, true, "age1a"), Some(3));
+        check(&|| put(folder.path(), 5, CopyLevel::ReadBack, true, "age1lost"), Some(3));
+        // One that was cut short since is no copy.
+        let cut = || {
+            put(folder.path(), 6, CopyLevel::ReadBack, true, "age1a");
+            fs::write(folder.path().join(format!("{BEGINNING}00006-x{ENDING}")), "ab").expect("a file");
+        };
+        check(&cut, Some(3));
     }
 
     fn numbers(folder: &Path) -> Vec<u64> {

@@ -125,6 +125,9 @@ struct Create {
     /// Copy the system below this folder, such as a mounted system disk
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+    /// Fill the list that was prepared here, for the comparison with another copy
+    #[arg(long, value_name = "FILE", hide = true)]
+    digests: Option<PathBuf>,
     /// The receipt as JSON
     #[arg(long)]
     json: bool,
@@ -178,6 +181,7 @@ fn create(args: Create, context: &Context) -> anyhow::Result<u8> {
         volume_keys: args.with_volume_keys,
         key: key.map(|key| key.to_string()),
         keep,
+        digests: args.digests.map(std::path::absolute).transpose()?,
     };
     let made = block_on(backup::make(context, &config, wish))?;
     for note in made.notes.iter().take(MOST_NOTES_SAID) {

@@ -1,5 +1,5 @@
-//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, what the daemon did and does next,
-//! places, clock. Reads only, asks nobody.
+//! `assay status`: identity, enrolment, what waits in the spool, what is remembered, what is asked and consented to, what
+//! the daemon did and does next, places, clock. Reads only, asks nobody.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ use crate::pause::{self, Paused};
 use crate::recovery_key::RecoveryKey;
 
 mod daemon;
+mod support;
 
 /// Say who this device is, where it is enrolled, what waits, what ran and what is next
 #[derive(clap::Args)]
@@ -54,6 +55,7 @@ struct Status {
     bundles: Vec<Bundle>,
     recorder: Recorder,
     recovery_key: Option<Recovery>,
+    support: support::Support,
     daemon: daemon::Daemon,
     clock: ClockStatus,
 }
@@ -124,6 +126,7 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         key_id: public.map(|key| key.fingerprint()),
         public_key: public.map(|key| key.to_openssh()),
         portal_fingerprint: enrolment.as_ref().map(|enrolment| enrolment.card.fingerprint()),
+        support: support::gather(context, enrolment.is_some()),
         enrolment,
         paused: pause::paused(identity.dir()),
         identity_dir: identity.dir().to_owned(),
@@ -273,6 +276,9 @@ fn words(status: &Status) -> String {
                 line(if text.starts_with("age1") { "recovery" } else { "" }, text);
             }
         }
+    }
+    for (name, value) in support::lines(&status.support) {
+        line(name, &value);
     }
     for (name, value) in daemon::lines(&status.daemon) {
         line(name, &value);

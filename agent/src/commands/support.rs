@@ -15,7 +15,7 @@ use crate::support::questions::Given;
 use crate::trouble::{self, refuse};
 use crate::{output, pause};
 
-mod words;
+pub(in crate::commands) mod words;
 
 /// Support requests: see what is asked, see what would leave, approve or deny
 #[derive(clap::Args)]
@@ -174,6 +174,9 @@ struct Approve {
     /// Go on without a recovery copy for this reason, as it was shown; for 24 hours
     #[arg(long, value_name = "REASON")]
     waive_copy: Option<String>,
+    /// Whether the self-tests that are asked for may run, before the bundle; --yes does not answer this
+    #[arg(long, value_name = "ANSWER", value_parser = ["yes", "no"])]
+    self_tests: Option<String>,
     /// Agree to what is shown, without being asked
     #[arg(long)]
     yes: bool,
@@ -194,6 +197,7 @@ fn given(backed_up: Option<&str>, removed: Option<&str>, waive: Option<&str>, ye
             _ => ConfidentialAnswer::NotRemovedAccepted,
         }),
         waive: waive.map(str::to_owned),
+        tests: None,
         yes,
     }
 }
@@ -211,10 +215,10 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         Action::Deny { id, reason, json } => deny(&desk, &id, &reason, json),
         Action::Standing(args) => standing(&desk, &args),
         Action::Session { action: SessionAction::Start { id, json } } => {
-            let session = block_on(desk.start_session(&id))?;
+            let started = block_on(desk.start_session(&id))?;
             match json {
-                true => output::print_json(&session.record)?,
-                false => output::print(words::session_started(&session.record))?,
+                true => output::print_json(&started.record)?,
+                false => output::print(words::session_started(&started))?,
             }
             Ok(0)
         }
@@ -273,8 +277,9 @@ fn show(desk: &Desk<'_>, id: &str, json: bool) -> anyhow::Result<u8> {
 }
 
 fn approve(desk: &Desk<'_>, args: &Approve) -> anyhow::Result<u8> {
-    let given =
+    let mut given =
         given(args.backed_up.as_deref(), args.removed.as_deref(), args.waive_copy.as_deref(), args.yes);
+    given.tests = args.self_tests.as_deref().map(|answer| answer == "yes");
     let ended = block_on(async {
         pause::check(desk.context)?;
         // What was cancelled meanwhile, and the portal's time. Without a line, everything up to the upload still works.

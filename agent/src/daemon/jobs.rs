@@ -39,6 +39,7 @@ pub(crate) fn run(name: &str, parent: i32, context: &Context) -> anyhow::Result<
         "recorder" => examine::sample(context)?,
         "check" => examine::check(context, &folder)?,
         "report" => report::send(context, &folder)?,
+        "selftest" => crate::selftest::work::job(context)?,
         "drain" => send_what_was_begun(context)?,
         "keep" => keep(context, &folder)?,
         "recall" => recall(context, &folder),
@@ -107,7 +108,7 @@ fn keep(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         });
     };
     output::private_folder(memory)?;
-    for name in [BOARD, CHECKED] {
+    for name in [BOARD, CHECKED, crate::selftest::store::FILE] {
         let Ok(mut bytes) = fs::read(folder.join(name)) else { continue };
         if name == BOARD {
             bytes = merged(Board::read(folder), board::read(&memory.join(BOARD)).unwrap_or_default())?;
@@ -139,7 +140,7 @@ fn merged(mut newer: Board, older: Board) -> anyhow::Result<Vec<u8>> {
 fn recall(context: &Context, folder: &Path) -> Told {
     let memory = context.paths.memory_dir.as_deref();
     let mut found = 0;
-    for name in [BOARD, CHECKED] {
+    for name in [BOARD, CHECKED, crate::selftest::store::FILE] {
         let bytes = memory.and_then(|memory| fs::read(memory.join(name)).ok());
         if let Some(bytes) = bytes.filter(|_| !folder.join(name).exists()) {
             found += usize::from(output::replace_private(&folder.join(name), &bytes).is_ok());

@@ -49,6 +49,8 @@ pub(crate) enum Pace {
     Cron(Cron),
     /// So many seconds after the last start.
     Every(u64),
+    /// Only when it asked for it, or somebody called for it.
+    OnCall,
     /// After another job found the drives awake, at most once in so many seconds: for what touches the data volume.
     WhenAwake(u64),
 }
@@ -214,6 +216,13 @@ impl Plan {
         past.again_boot_s = Some(now.boot_s.saturating_add(seconds));
     }
 
+    /// Somebody calls for a job: it runs as soon as one may ask to be run again.
+    pub(crate) fn called(&mut self, name: &str, now: Now) {
+        if let Some(job) = self.jobs.iter().find(|job| job.name == name).cloned() {
+            self.again_after(&job, now, 0);
+        }
+    }
+
     /// The job ended, well or not.
     pub(crate) fn finished(&mut self, job: &Job, now: Now, is_good: bool, outcome: String) {
         let past = self.past.entry(job.name.to_owned()).or_default();
@@ -286,6 +295,7 @@ fn wait_s(
     };
     let again = past.again_boot_s.map(|again| again.saturating_sub(now.boot_s));
     match &job.pace {
+        Pace::OnCall => again,
         Pace::Every(seconds) => Some(again.unwrap_or_else(|| after(*seconds))),
         Pace::WhenAwake(at_most_every_s) => {
             let news = awake_boot_s.filter(|awake| past.started_boot_s.is_none_or(|start| start < *awake));

@@ -20,13 +20,15 @@ use assay_uploader::{Outcome, PortalError, drain_one};
 use super::copy::{OwnCommand, RecoveryCopy};
 use super::desk::{Desk, words};
 use super::questions::{self, Given};
-use super::state::{Event, Odd, Said, Sealed, Step};
+use super::state::{Event, Odd, Said, Sealed, Step, Tests};
 use super::store::{Answers, Record};
 use crate::audit::What;
 use crate::backup::keys::Known;
 use crate::bundle_file::Opened;
 use crate::commands::show;
 use crate::seal::{self, Sealing};
+use crate::selftest::queue::kind_word;
+use crate::selftest::work::Worker;
 use crate::terminal::Line;
 use crate::trouble::{NextStep, refuse};
 use crate::{chassis, output, pause, pipeline, runtime, source, stand_ins};
@@ -51,6 +53,8 @@ pub(crate) enum Ended {
     StillReading,
     /// The owner looked and did not agree.
     NotAgreed,
+    /// Self-tests that the owner agreed to wait or run; the bundle comes after them.
+    Testing,
 }
 
 /// Redaction of a request's bundle: the stricter of what the owner has set and what is asked.
@@ -69,6 +73,9 @@ impl Desk<'_> {
         }
         if record.handling.step != Step::Leaving {
             self.safeguard(id, &mut record, whose).await?;
+            if !self.tests(id, &mut record, &asked, whose).await? {
+                return Ok(Ended::Testing);
+            }
             self.seal(id, &mut record, &asked).await?;
             if record.handling.agreed.is_none() {
                 let shown = self.preview(id, &mut record)?;
@@ -100,7 +107,7 @@ impl Desk<'_> {
         }
         let line = Line::new();
         line.show("taking a recovery copy of the configuration");
-        let copies = OwnCommand { context: self.context };
+        let copies = OwnCommand::of(self.context);
         let why_not = match copies.create().await {
             Ok(mut taken) => {
                 line.clear();
@@ -140,6 +147,51 @@ impl Desk<'_> {
         let text = format!("NO recovery copy, waived for 24 hours: {}", why_not.reason.words());
         self.log.note(What::Copy, Some(id), &text);
         Ok(())
+    }
+
+    /// The self-tests that are asked for: the owner's own yes, and their end. `false` while they wait or run.
+    async fn tests(
+        &self,
+        id: &str,
+        record: &mut Record,
+        asked: &SupportRequest,
+        whose: Whose<'_>,
+    ) -> anyhow::Result<bool> {
+        let Some(tests) = asked.self_tests() else { return Ok(true) };
+        let (kind, count) = (kind_word(tests.kind), tests.serials.len());
+        match record.handling.tests {
+            Tests::Declined | Tests::Ended => return Ok(true),
+            Tests::Agreed => {}
+            Tests::NotAsked => {
+                // A test loads a drive for hours; nobody agrees to it in advance.
+                let Whose::Owner(given) = whose else {
+                    return Err(refuse(
+                        format!(
+                            "the support request {id} asks for self-tests, which no standing consent covers"
+                        ),
+                        format!("`assay support approve {id}` asks you"),
+                    ));
+                };
+                if !questions::lets_test(given, tests)? {
+                    self.change(id, record, Event::TestsDeclined)?;
+                    self.log.note(
+                        What::SelfTest,
+                        Some(id),
+                        &format!("{kind} self-tests were declined by the owner"),
+                    );
+                    return Ok(true);
+                }
+                let text = format!("{kind} self-tests of {count} drives were agreed to by the owner");
+                self.log.must_note(What::SelfTest, Some(id), &text)?;
+                self.change(id, record, Event::TestsAgreed)?;
+            }
+        }
+        if Worker::open(self.context)?.for_request(id, tests).await? {
+            return Ok(false);
+        }
+        self.change(id, record, Event::TestsEnded)?;
+        self.log.note(What::SelfTest, Some(id), "the self-tests that were agreed to have ended");
+        Ok(true)
     }
 
     /// The bundle for this request, sealed and held; one that lies there as it was sealed is not made again.
@@ -318,6 +370,8 @@ impl Desk<'_> {
             return Ok(());
         }
         let Some(consent) = record.consent.clone() else { return Err(words(id, &Odd::NoConsent)) };
+        // An owner may pause everything while this call waits for an answer.
+        pause::check(self.context)?;
         if let Err(error) = self.portal()?.consent(&self.key, id, &consent).await {
             self.portal_said_no(id, record, &error)?;
             return Err(error).or_advise(

@@ -74,6 +74,15 @@ pub(crate) trait RecoveryCopy {
 pub(crate) struct OwnCommand<'a> {
     /// The call that asks.
     pub(crate) context: &'a Context,
+    /// A list to fill beside it, for the comparison with another copy.
+    pub(crate) digests: Option<&'a Path>,
+}
+
+impl<'a> OwnCommand<'a> {
+    /// A copy, and nothing beside it.
+    pub(crate) fn of(context: &'a Context) -> Self {
+        Self { context, digests: None }
+    }
 }
 
 impl RecoveryCopy for OwnCommand<'_> {
@@ -86,6 +95,9 @@ impl RecoveryCopy for OwnCommand<'_> {
         let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
         let mut command = tokio::process::Command::new(program);
         command.args(["backup", "create", "--json"]);
+        if let Some(list) = self.digests {
+            command.arg("--digests").arg(list);
+        }
         if let Some(dir) = &self.context.globals.state_dir {
             command.arg("--state-dir").arg(dir);
         }

@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::{NextStep, refuse};
-use crate::{clock, output, portal};
+use crate::{clock, output, pause, portal};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
@@ -123,9 +123,10 @@ impl<'a> Desk<'a> {
             key_id: self.key.public().fingerprint(),
             portal: card.fingerprint(),
             recipient: card.recipient.clone(),
-            configuration: OwnCommand { context: self.context }.configuration_digest(),
+            configuration: OwnCommand::of(self.context).configuration_digest(),
         };
-        Moment { now_unix_s: self.now_unix_s(), around }
+        let paused = pause::paused(self.identity.dir()).is_some();
+        Moment { now_unix_s: self.now_unix_s(), around, paused }
     }
 
     /// What the last poll said; a file that is not there or damaged says nothing.

@@ -4,6 +4,8 @@
 use std::io::{BufRead, Write};
 
 use assay_bundle::consent::{BackupAnswer, ConfidentialAnswer, Dated, WaiverReason};
+use assay_bundle::support_request::{SelfTestKind, SelfTests};
+use assay_diagnosis::text::escaped;
 
 use super::store::Answers;
 use crate::output;
@@ -19,6 +21,8 @@ pub(crate) struct Given {
     pub(crate) confidential: Option<ConfidentialAnswer>,
     /// The reason for going without a copy, as it was shown.
     pub(crate) waive: Option<String>,
+    /// Whether the drives that a request names may be tested.
+    pub(crate) tests: Option<bool>,
     /// The bundle was looked at.
     pub(crate) yes: bool,
 }
@@ -96,6 +100,27 @@ pub(crate) fn agrees_to(given: &Given, question: &str) -> anyhow::Result<bool> {
         return Ok(true);
     }
     choose(question, &[("y", "yes, I consent", true), ("n", "no", false)], "--yes")
+}
+
+/// Whether the owner lets drives be tested. A general yes is none to this.
+pub(crate) fn lets_test(given: &Given, tests: &SelfTests) -> anyhow::Result<bool> {
+    if let Some(answer) = given.tests {
+        return Ok(answer);
+    }
+    let (kind, takes) = match tests.kind {
+        SelfTestKind::Short => ("short", "some minutes each"),
+        SelfTestKind::Extended => ("extended", "hours each, in which the NAS answers more slowly"),
+    };
+    let serials: Vec<_> = tests.serials.iter().map(|serial| escaped(serial)).collect();
+    choose(
+        &format!(
+            "Your support engineer asks for {kind} self-tests of the drives {}: {takes}. The bundle is made after them. Do \
+             you agree?",
+            serials.join(", ")
+        ),
+        &[("t", "yes, test them", true), ("n", "no, go on without", false)],
+        "--self-tests yes|no",
+    )
 }
 
 /// Whether the owner goes on without a recovery copy, knowing why there is none.

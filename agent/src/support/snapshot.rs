@@ -1,7 +1,8 @@
-//! What the configuration looked like at one moment, so that what a session changed can be shown: paths, accounts, keys
-//! that may log in, ports that listen. Digests instead of contents; it stays on this NAS, readable by the administrator
-//! alone. Quirk: what a system rewrites by itself (a lease, a cache) shows as changed too; the counts of accounts, keys
-//! and services do not.
+//! What the configuration looked like at one moment, so that what a session changed can be shown: accounts, keys that may
+//! log in, ports that listen; and its files, where no recovery copy tells what became of them. Salted digests instead of
+//! contents; it stays on this NAS, readable by the administrator alone, and is emptied when the session ended. Quirk:
+//! what a system rewrites by itself (a lease, a cache) shows as changed too; the counts of accounts, keys and services do
+//! not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -25,6 +26,9 @@ const LISTENS: &str = "0A";
 /// One moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
+    /// What the digests of files are mixed with.
+    #[serde(default)]
+    salt: String,
     /// Each path and what tells one state of it from another.
     files: BTreeMap<String, String>,
     /// Names of accounts.
@@ -57,9 +61,9 @@ pub(crate) struct Difference {
 }
 
 impl Snapshot {
-    /// Looks at the system below `root`. What cannot be read counts as not there.
-    pub(crate) fn take(root: &Path) -> Self {
-        let mut snapshot = Self::default();
+    /// Looks at the system below `root`; its files with digests under `salt`. What cannot be read counts as not there.
+    pub(crate) fn take(root: &Path, salt: &str) -> Self {
+        let mut snapshot = Self { salt: salt.to_owned(), ..Self::default() };
         let mut seen = BTreeSet::new();
         // `/etc` is small on QTS and full of links into `/etc/config`; a folder is walked once.
         for place in PLACES {
@@ -93,13 +97,18 @@ impl Snapshot {
                     return;
                 }
                 let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-                let state = state(&path, &kind);
+                let state = state(&path, &kind, &self.salt);
                 if name.ends_with("/authorized_keys") || name.ends_with("/authorized_keys2") {
                     self.keys.extend(keys(&text(&path)));
                 }
                 self.files.insert(name, state);
             }
         }
+    }
+
+    /// The same without its files: a recovery copy tells of them.
+    pub(crate) fn without_files(self) -> Self {
+        Self { files: BTreeMap::new(), salt: String::new(), cut: false, ..self }
     }
 
     /// What differs from this moment to a later one.
@@ -136,7 +145,7 @@ impl Difference {
 }
 
 /// What tells one state of a file from another.
-fn state(path: &Path, kind: &fs::FileType) -> String {
+fn state(path: &Path, kind: &fs::FileType, salt: &str) -> String {
     let Ok(meta) = path.symlink_metadata() else { return "unreadable".to_owned() };
     let head = format!("{:o} {}:{} {}", meta.mode(), meta.uid(), meta.gid(), meta.len());
     let content = if kind.is_symlink() {
@@ -146,7 +155,7 @@ fn state(path: &Path, kind: &fs::FileType) -> String {
     } else if meta.len() > MOST_DIGESTED_BYTES {
         format!("{}.{}", meta.mtime(), meta.mtime_nsec())
     } else {
-        bytes(path).map(|bytes| sha256_hex(&bytes)).unwrap_or_default()
+        bytes(path).map(|bytes| sha256_hex(&[salt.as_bytes(), &bytes].concat())).unwrap_or_default()
     };
     format!("{head} {content}")
 }
@@ -212,8 +221,9 @@ mod tests {
         write(root, "etc/smb.conf", "a");
         write(root, "root/.ssh/authorized_keys", "# mine\nssh-ed25519 AAAA me\n");
         write(root, "proc/net/tcp", &format!("{head} 0: 00000000:0016 00000000:0000 0A 0\n"));
-        let before = Snapshot::take(root);
-        assert_eq!(before.until(&Snapshot::take(root)), Difference::default());
+        let before = Snapshot::take(root, "s");
+        assert_eq!(before.until(&Snapshot::take(root, "s")), Difference::default());
+        assert_ne!(Snapshot::take(root, "t").files, before.files, "nobody can tell what a digest is of");
 
         write(root, "etc/passwd", "root:x:0:0\nguest:x:0:0\n");
         fs::remove_file(root.join("etc/old.conf")).expect("removed");
@@ -221,7 +231,9 @@ mod tests {
         write(root, "root/.ssh/authorized_keys", "ssh-ed25519 AAAA me\nssh-ed25519 BBBB other\n");
         let established = " 1: 0100007F:1F90 0100007F:0050 01 0\n 2: 00000000:1F90 00000000:0000 0A 0\n";
         write(root, "proc/net/tcp", &format!("{head} 0: 00000000:0016 00000000:0000 0A 0\n{established}"));
-        let difference = before.until(&Snapshot::take(root));
+        let difference = before.until(&Snapshot::take(root, "s"));
+        let bare = before.clone().without_files().until(&Snapshot::take(root, "s").without_files());
+        assert_eq!((bare.added, bare.changed, bare.accounts), (vec![], vec![], vec!["guest".to_owned()]));
         assert_eq!(difference.added, ["etc/new/x.conf"]);
         assert_eq!(difference.removed, ["etc/old.conf"]);
         assert_eq!(difference.changed, ["etc/passwd", "root/.ssh/authorized_keys"]);

@@ -86,7 +86,7 @@ impl Standing {
     }
 
     /// Whether a bundle may go today. A last use in the future was another clock's, and counts.
-    fn may_use(&self, now_unix_s: i64) -> bool {
+    pub(crate) fn may_use(&self, now_unix_s: i64) -> bool {
         self.last_used_unix_s.is_none_or(|last| now_unix_s >= last.saturating_add(BETWEEN_S))
     }
 }
@@ -110,6 +110,23 @@ fn names(passwd: &str, group: &str) -> String {
 impl Desk<'_> {
     fn standing_path(&self) -> std::path::PathBuf {
         self.store.dir().join(FILE)
+    }
+
+    /// The standing consent, when there is one that counts; one that does not is left to whoever acts on it.
+    pub(crate) fn look_at_standing(&self) -> anyhow::Result<Option<Standing>> {
+        let path = self.standing_path();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error)
+                    .or_advise(format!("cannot read {}", path.display()), "run as administrator (root)");
+            }
+        };
+        let Ok(standing) = serde_json::from_slice::<Standing>(&bytes) else { return Ok(None) };
+        let moment = self.moment();
+        let counts = standing.counts(moment.now_unix_s, &moment.around, &administrators(Path::new("/")));
+        Ok(counts.is_ok().then_some(standing))
     }
 
     /// The standing consent, when there is one that counts. One that counts no longer is removed, and said once.

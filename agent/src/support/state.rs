@@ -9,7 +9,8 @@
 //! Every arrow has one event, and every event is refused where its arrow does not begin: a refusal is an [`Odd`], with
 //! words for the owner. Before each event the state is settled: a request that ran out, a key, portal or recipient that
 //! changed, and a waiver that lapsed take back what rested on them. Bytes are named by digest only, and a bundle that is
-//! sealed again is always asked again. Quirk: taking back never gives a bundle free; who reads a state that went back to
+//! sealed again is always asked again. Self-tests that a request asks for need a yes of their own, and their end comes
+//! before the bundle that shows it. While everything is paused nothing leaves. Quirk: taking back never gives a bundle free; who reads a state that went back to
 //! an earlier step holds the bundle again.
 
 use assay_bundle::consent::{CopyLevel, Safeguard, WAIVER_LIFE_S, Waiver};
@@ -36,6 +37,8 @@ pub(crate) struct Moment {
     pub(crate) now_unix_s: i64,
     /// What holds now.
     pub(crate) around: Around,
+    /// Whether the owner has paused everything.
+    pub(crate) paused: bool,
 }
 
 /// A sealed bundle that is held.
@@ -104,11 +107,32 @@ pub(crate) enum Changed {
     Portal,
 }
 
+/// What became of the self-tests that a request asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tests {
+    /// The owner was not asked about any.
+    #[default]
+    NotAsked,
+    /// The owner agreed; they wait or run.
+    Agreed,
+    /// The owner did not want them.
+    Declined,
+    /// They ended, each in its way.
+    Ended,
+}
+
 /// What happens.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A copy was taken, or waived.
     Protected(Safeguard),
+    /// The owner agreed to the self-tests that are asked for.
+    TestsAgreed,
+    /// The owner did not.
+    TestsDeclined,
+    /// The last of them ended, or was stopped.
+    TestsEnded,
     /// The bundle was sealed and is held.
     Sealed(Sealed),
     /// The owner was shown what is in the bundle with this manifest.
@@ -187,6 +211,15 @@ pub(crate) enum Odd {
     /// A waiver that is none.
     #[error("the waiver lasts longer than 24 hours, has lapsed or is for another configuration")]
     BadWaiver,
+    /// Drives are being tested.
+    #[error("the self-tests that you agreed to have not ended")]
+    TestsRun,
+    /// No drive is being tested.
+    #[error("no self-tests were agreed to for this request")]
+    NoTests,
+    /// Everything is paused.
+    #[error("everything is paused: nothing is sent")]
+    Paused,
     /// Nothing is sealed.
     #[error("no bundle is sealed for this request")]
     NothingSealed,
@@ -227,6 +260,11 @@ impl Odd {
             Self::NoCopy | Self::CopyUnproven | Self::BadWaiver => {
                 "`assay support approve ID` takes a copy first; without one it needs your waiver, for 24 hours"
             }
+            Self::TestsRun => {
+                "`assay selftest status` says how far they are; then `assay support approve ID`"
+            }
+            Self::NoTests => "`assay support approve ID` asks for your yes",
+            Self::Paused => "`assay resume` lets it go on; then `assay support approve ID`",
             Self::NothingSealed | Self::NotShown | Self::OtherBytes => {
                 "`assay support approve ID` shows the bundle and asks again"
             }
@@ -253,6 +291,9 @@ pub(crate) struct Handling {
     pub(crate) shown: Option<String>,
     /// Digest of the manifest that the owner agreed to.
     pub(crate) agreed: Option<String>,
+    /// The self-tests that are asked for.
+    #[serde(default)]
+    pub(crate) tests: Tests,
 }
 
 impl Handling {
@@ -266,6 +307,7 @@ impl Handling {
             sealed: None,
             shown: None,
             agreed: None,
+            tests: Tests::NotAsked,
         }
     }
 
@@ -326,15 +368,44 @@ impl Handling {
         self.is_alive()?;
         let left = self.step == Step::Leaving;
         match event {
-            Event::Protected(_) | Event::Sealed(_) | Event::Denied(_) if left => return Err(Odd::TooLate),
+            Event::Protected(_)
+            | Event::Sealed(_)
+            | Event::Denied(_)
+            | Event::TestsAgreed
+            | Event::TestsDeclined
+            | Event::TestsEnded
+                if left =>
+            {
+                return Err(Odd::TooLate);
+            }
             Event::Protected(safeguard) => {
                 acceptable(&safeguard, at)?;
                 self.safeguard = Some(safeguard);
                 // The manifest names the copy: a bundle from before it is not the one to show.
                 self.unseal(Step::Protected);
             }
+            Event::TestsAgreed => {
+                self.safeguard.as_ref().ok_or(Odd::NoCopy)?;
+                if self.tests == Tests::Agreed {
+                    return Err(Odd::TestsRun);
+                }
+                self.tests = Tests::Agreed;
+                // What was sealed before does not show what they find.
+                self.unseal(Step::Protected);
+            }
+            Event::TestsDeclined => match self.tests {
+                Tests::Agreed => return Err(Odd::TestsRun),
+                _ => self.tests = Tests::Declined,
+            },
+            Event::TestsEnded => match self.tests {
+                Tests::Agreed => self.tests = Tests::Ended,
+                _ => return Err(Odd::NoTests),
+            },
             Event::Sealed(sealed) => {
                 self.safeguard.as_ref().ok_or(Odd::NoCopy)?;
+                if self.tests == Tests::Agreed {
+                    return Err(Odd::TestsRun);
+                }
                 self.unseal(Step::Sealed);
                 self.sealed = Some(sealed);
             }
@@ -388,6 +459,9 @@ impl Handling {
         let mut settled = self.clone();
         settled.settle(at);
         settled.is_alive()?;
+        if at.paused {
+            return Err(Odd::Paused);
+        }
         let sealed = settled.consented()?;
         if sealed.manifest_sha256 != manifest || sealed.file_sha256 != file {
             return Err(Odd::OtherBytes);

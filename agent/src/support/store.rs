@@ -106,7 +106,8 @@ impl Store {
         }
     }
 
-    fn at(dir: PathBuf, runtime: &Path, in_ram: bool) -> Self {
+    /// Requests in a folder, with locks in another.
+    pub(super) fn at(dir: PathBuf, runtime: &Path, in_ram: bool) -> Self {
         let name = assay_bundle::digest::sha256_hex(dir.as_os_str().as_encoded_bytes());
         let locks = runtime.join(format!("support-{}", name.get(..16).unwrap_or(&name)));
         Self { dir, locks, in_ram }

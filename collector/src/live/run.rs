@@ -19,25 +19,46 @@ use super::pool::milliseconds;
 use super::protocol::{Ask, LAUNCH_FAILED, LAUNCH_MARK, Launch, Op};
 use super::{LiveOptions, Shared};
 use crate::command::{Command, TOOL_DIRS};
+use crate::self_test::SelfTestCommand;
 use crate::source::{Exit, Failure, Fetched, MAX_STDERR_BYTES, MAX_STDOUT_BYTES};
 
 /// How long the pipes may stay open after the command has ended.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
 
+/// What is started: words of a closed type, and what they touch.
+struct Line<'l> {
+    tool: &'l str,
+    argv: Vec<String>,
+    target: &'l str,
+    line: String,
+}
+
 /// Runs `command` and returns its output.
 pub(super) async fn run(shared: &Arc<Shared>, command: &Command) -> Result<Fetched, Failure> {
     let target = command.device().unwrap_or_else(|| command.tool());
+    let (tool, argv) = (command.tool(), command.argv());
+    launch(shared, Line { tool, argv, target, line: command.line() }).await
+}
+
+/// Gives a drive an order about self-tests and returns what the program said.
+pub(super) async fn order(shared: &Arc<Shared>, command: &SelfTestCommand) -> Result<Fetched, Failure> {
+    let (target, argv) = (command.device.path(), command.argv());
+    launch(shared, Line { tool: SelfTestCommand::TOOL, argv, target, line: command.line() }).await
+}
+
+async fn launch(shared: &Arc<Shared>, what: Line<'_>) -> Result<Fetched, Failure> {
+    let Line { tool, argv, target, line } = what;
     let _pass = shared.gate.enter(Kind::Command, target).await?;
     let launch = Launch {
-        candidates: candidates(&shared.options, command.tool()).map(PathBuf::into_os_string).collect(),
-        arguments: command.argv().iter().map(Into::into).collect(),
+        candidates: candidates(&shared.options, tool).map(PathBuf::into_os_string).collect(),
+        arguments: argv.iter().map(Into::into).collect(),
     };
     let frame = Ask { op: Op::Become, limit_bytes: 0, text: launch.encode() }
         .encode()
-        .map_err(|error| Failure::Io { why: format!("{}: {error}", command.line()) })?;
+        .map_err(|error| Failure::Io { why: format!("{line}: {error}") })?;
 
     let started = Instant::now();
-    let mut leash = Leash::start(shared, Stdio::piped(), target, command.line())?;
+    let mut leash = Leash::start(shared, Stdio::piped(), target, line.clone())?;
     let mut stdout = Sink::new(leash.child.stdout.take(), MAX_STDOUT_BYTES);
     let mut stderr = Sink::new(leash.child.stderr.take(), MAX_STDERR_BYTES);
     if let Some(mut stdin) = leash.child.stdin.take() {
@@ -50,7 +71,7 @@ pub(super) async fn run(shared: &Arc<Shared>, command: &Command) -> Result<Fetch
         tokio::select! {
             () = sleep_until(deadline) => break,
             ended = leash.child.wait(), if status.is_none() => {
-                status = Some(ended.map_err(|error| Failure::Io { why: format!("{}: {error}", command.line()) })?);
+                status = Some(ended.map_err(|error| Failure::Io { why: format!("{line}: {error}") })?);
                 deadline = deadline.min(Instant::now() + PIPE_GRACE);
             }
             () = stdout.fill(), if stdout.is_open() => {}

@@ -29,6 +29,8 @@ struct Job {
     failures_in_a_row: u32,
     crash_loop: bool,
     next: Option<String>,
+    /// Whether it runs when another job finds the drives awake.
+    waits_for_drives: bool,
 }
 
 /// Reads the board: in RAM, or where the data volume keeps it when there was no daemon since the boot.
@@ -40,6 +42,9 @@ pub(super) fn gather(context: &Context) -> Daemon {
     let mut names: Vec<&String> = board.past.keys().chain(board.next_unix_s.keys()).collect();
     names.sort();
     names.dedup();
+    // What nobody ever called for says nothing.
+    let never = |name: &str| board.past.get(name).is_none_or(|past| past.runs == 0 && past.failures == 0);
+    names.retain(|name| board.next_unix_s.contains_key(*name) || !never(name));
     let jobs = names.into_iter().map(|name| {
         let past = board.past.get(name).cloned().unwrap_or_default();
         let next = board.next_unix_s.get(name).copied().flatten().filter(|_| running);
@@ -53,6 +58,7 @@ pub(super) fn gather(context: &Context) -> Daemon {
             failures_in_a_row: past.failures_in_a_row,
             crash_loop: past.in_crash_loop,
             next: next.map(clock::rfc3339),
+            waits_for_drives: running && board.next_unix_s.get(name).is_some_and(Option::is_none),
         }
     });
     Daemon {
@@ -92,7 +98,7 @@ pub(super) fn lines(daemon: &Daemon) -> Vec<(&'static str, String)> {
             (false, 0) => String::new(),
             (false, count) => format!("; failed {count} times in a row"),
         };
-        let next = match (&job.next, daemon.running) {
+        let next = match (&job.next, job.waits_for_drives) {
             (Some(at), _) => format!("; next {at}"),
             (None, true) => "; next when drives are awake".to_owned(),
             (None, false) => String::new(),

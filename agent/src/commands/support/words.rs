@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use assay_bundle::consent::Safeguard;
-use assay_bundle::session::SessionRecord;
 use assay_bundle::support_request::{Scope, SelfTestKind, SupportRequest};
 use assay_diagnosis::text::escaped;
 use serde_json::{Value, json};
@@ -11,15 +10,18 @@ use serde_json::{Value, json};
 use crate::clock::rfc3339;
 use crate::output;
 use crate::support::answer::Ended;
-use crate::support::session::Stopped;
+use crate::support::session::{ComparedBy, Started, Stopped};
 use crate::support::standing::Standing;
-use crate::support::state::{Odd, Step};
+use crate::support::state::{Odd, Step, Tests};
 use crate::support::store::{Record, Via};
 
 /// How far it is, in few words.
-fn step(record: &Record) -> String {
+pub(in crate::commands) fn step(record: &Record) -> String {
     let waived = matches!(record.handling.safeguard, Some(Safeguard::Waiver(_)));
     match &record.handling.step {
+        Step::Received | Step::Protected if record.handling.tests == Tests::Agreed => {
+            "approved to test drives; goes on with `assay support approve` when they are done".to_owned()
+        }
         Step::Received => "waits for your answer".to_owned(),
         Step::Protected => "waits for your answer; the recovery copy is taken".to_owned(),
         Step::Sealed => "waits for your answer; its bundle is sealed and held".to_owned(),
@@ -123,6 +125,7 @@ pub(super) fn document(record: &Record, asked: &SupportRequest) -> Value {
         "why_no_copy": record.why_no_copy,
         "spool_entry": handling.sealed.as_ref().map(|sealed| &sealed.entry),
         "manifest_sha256": handling.sealed.as_ref().map(|sealed| &sealed.manifest_sha256),
+        "self_tests": output::value(&handling.tests).unwrap_or_default(),
         "answers": output::value(&record.answers).unwrap_or_default(),
         "denial_untold": record.denial_untold,
     })
@@ -138,6 +141,11 @@ pub(super) fn ended(id: &str, ended: &Ended, record: &Record, asked: &SupportReq
         Ended::Taken => "the portal has the bundle; your support engineer says what is missing".to_owned(),
         Ended::StillReading => {
             format!("the portal still reads it: `assay support approve {id}` fetches the receipt")
+        }
+        Ended::Testing => {
+            format!(
+                "`assay selftest status` says how far the drives are; then `assay support approve {id}` makes the bundle"
+            )
         }
         Ended::NotAgreed => {
             format!(
@@ -169,9 +177,15 @@ pub(super) fn standing(standing: Option<&Standing>) -> String {
 }
 
 /// A session that began.
-pub(super) fn session_started(record: &SessionRecord) -> String {
+pub(super) fn session_started(started: &Started) -> String {
+    let record = &started.record;
+    let copy = match &started.copy {
+        Ok(copy) => format!("taken before it, {}", copy.level.words()),
+        Err(why) => format!("NONE before it: {}", escaped(why)),
+    };
     format!(
         "session    {} by {}, {}\n\
+         copy       {copy}\n\
          ends       {} at the latest\n\
          next       open the access now; when it is over, close it and `assay support session stop {}`\n",
         record.session_id,
@@ -199,6 +213,14 @@ pub(super) fn session_stopped(stopped: &Stopped) -> String {
         }
     }
     let difference = &stopped.difference;
+    match stopped.compared_by {
+        Some(ComparedBy::Copies) => line("compared", "the recovery copies before and after it"),
+        Some(ComparedBy::Looks) => {
+            line("compared", "two looks at the configuration: there was no copy before it")
+        }
+        Some(ComparedBy::Nothing) => line("compared", "no files; accounts, keys and services only"),
+        None => line("compared", "when it ended; what differed was shown then"),
+    }
     for (name, list) in [
         ("NEW ACCOUNT", &difference.accounts),
         ("NEW KEY", &difference.keys),
@@ -227,6 +249,7 @@ pub(super) fn stopped_document(stopped: &Stopped) -> Value {
     json!({
         "record": output::value(&stopped.record).unwrap_or_default(),
         "portal_told": stopped.told,
+        "compared_by": output::value(&stopped.compared_by).unwrap_or_default(),
         "why_no_copy": stopped.why_no_copy,
         "added": difference.added,
         "removed": difference.removed,

@@ -7,6 +7,8 @@ use assay_bundle::health_report::{
 };
 use assay_uploader::{Entry, State};
 
+use crate::backup::keys::Known;
+use crate::backup::shelf;
 use crate::chassis;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,14 +36,16 @@ pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         true => context.spool(&settings)?.entries()?,
         false => Vec::new(),
     };
+    let lost = Known::read(context).map(|known| known.lost).unwrap_or_default();
+    let copy = shelf::newest_verified(context, &lost);
     let report = without_text(compose(
         &key.public().fingerprint(),
         &enrolment.device_id,
         board::read(&folder.join(CHECKED)).as_ref(),
         &Board::read(folder),
         &entries,
-        context.clock,
-        (&board::boot_id(), board::boot_s()),
+        copy.map(|receipt| receipt.made_unix_s),
+        (context.clock, &board::boot_id(), board::boot_s()),
     ));
     report.check().or_advise(
         "the health report holds what may not leave, so it was not sent",
@@ -91,8 +95,8 @@ fn compose(
     checked: Option<&Checked>,
     board: &Board,
     entries: &[Entry],
-    clock: Clock,
-    (boot_id, boot_s): (&str, u64),
+    copy_made_unix_s: Option<i64>,
+    (clock, boot_id, boot_s): (Clock, &str, u64),
 ) -> HealthReport {
     let count = |is: &dyn Fn(&State) -> bool| {
         u32::try_from(entries.iter().filter(|entry| is(&entry.meta.state)).count()).unwrap_or(u32::MAX)
@@ -123,7 +127,10 @@ fn compose(
             rule_pack: checked.map_or(0, |c| c.rule_pack),
         },
         last_check,
-        recovery_copy_age_s: None,
+        // A copy from the future was made by another clock: its age cannot be told.
+        recovery_copy_age_s: copy_made_unix_s
+            .filter(|_| clock.is_plausible())
+            .and_then(|made| u64::try_from(clock.now_unix_s.checked_sub(made)?).ok()),
         spool: SpoolDepth {
             waiting: count(&|state| matches!(state, State::Waiting | State::Uploading { .. })),
             refused: count(&|state| matches!(state, State::Refused { .. })),
@@ -141,6 +148,22 @@ fn compose(
 #[allow(clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_age_of_the_newest_copy() {
+        const NOW: i64 = 1_800_000_000;
+        fn check(made: Option<i64>, now: i64, expected: Option<u64>) {
+            let (board, clock) = (Board::default(), Clock { now_unix_s: now });
+            let report = compose("", "device-1", None, &board, &[], made, (clock, "this", 5));
+            assert_eq!(report.recovery_copy_age_s, expected, "{made:?} {now}");
+        }
+        check(Some(NOW - 86_400), NOW, Some(86_400));
+        check(Some(NOW), NOW, Some(0));
+        check(None, NOW, None);
+        check(Some(NOW + 1), NOW, None);
+        check(Some(NOW - 5), 5, None);
+        check(Some(i64::MIN), NOW, None);
+    }
 
     #[test]
     fn a_name_that_could_hide_text_is_left_out() {
@@ -161,8 +184,15 @@ mod tests {
             };
             let key_id = format!("SHA256:{}", "a".repeat(43));
             let clock = Clock { now_unix_s: 1_800_000_060 };
-            let made =
-                compose(&key_id, "device-1", Some(&checked), &Board::default(), &[], clock, ("this", 5));
+            let made = compose(
+                &key_id,
+                "device-1",
+                Some(&checked),
+                &Board::default(),
+                &[],
+                None,
+                (clock, "this", 5),
+            );
             let report = without_text(made);
             assert_eq!(report.check(), Ok(()));
             assert_eq!(report.versions.firmware.as_deref(), expected);
