@@ -383,7 +383,7 @@ pub struct Manner {
 impl Fetched {
     /// The content as text; bytes that are not UTF-8 become U+FFFD, as old firmware writes serials in any code page.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        crate::lines::text(&self.bytes).into_owned()
     }
 
     /// The names of a [`Request::List`] answer.

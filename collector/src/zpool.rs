@@ -56,7 +56,8 @@ pub fn parse(text: &str, place: &str) -> Vec<ZfsPool> {
 
 /// Whether the description of a pool begins at this line.
 pub(crate) fn begins(line: &str) -> bool {
-    matches!(key(line), Some(("pool", name)) if !name.is_empty())
+    line.trim_ascii_start().starts_with("pool:")
+        && matches!(key(line), Some(("pool", name)) if !name.is_empty())
 }
 
 /// `  pool: zpool1`.

@@ -1,7 +1,8 @@
 //! JSON without touching anything but strings: numbers, spaces and order stay byte for byte, so that a recorded
 //! output parses to the same values and 128-bit counters survive.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::{self, Field};
 use super::line::{Cleaner, Context, Tally, is_mark, mark};
@@ -22,19 +23,31 @@ struct About {
     from: bool,
 }
 
-/// What was found out about the names of one document: a list of drives has the same ones in each.
+/// What was found out about one document: a list of drives has the same names, and often the same words, in each.
 ///
-/// Only names that stay as they are: one that holds something to replace is looked at, and counted, each time.
+/// Only what stays as it is: a text that holds something to replace is looked at, and counted, each time.
 #[derive(Default)]
-struct Names(HashMap<Box<str>, About>);
+struct Known {
+    names: BTreeMap<Box<str>, About>,
+    /// Values outside of versions.
+    values: BTreeSet<Box<str>>,
+}
 
-/// Names that are remembered. Our own documents have some hundred; one that has more is foreign.
-const MOST_NAMES: usize = 1024;
+/// Names, and values, that are remembered. Our own documents have some hundred; one that has more is foreign.
+const MOST_KNOWN: usize = 1024;
+/// A longer value is hardly there twice.
+const LONGEST_KNOWN: usize = 48;
 
-impl Names {
-    fn remember(&mut self, name: &str, about: About) {
-        if self.0.len() < MOST_NAMES {
-            self.0.insert(name.into(), about);
+impl Known {
+    fn name(&mut self, name: &str, about: About) {
+        if self.names.len() < MOST_KNOWN {
+            self.names.insert(name.into(), about);
+        }
+    }
+
+    fn value(&mut self, value: &str) {
+        if value.len() <= LONGEST_KNOWN && self.values.len() < MOST_KNOWN {
+            self.values.insert(value.into());
         }
     }
 }
@@ -72,7 +85,7 @@ impl Cleaner {
         let bytes = text.as_bytes();
         let mut out = String::with_capacity(text.len());
         let mut levels = vec![Level::default()];
-        let mut names = Names::default();
+        let mut known = Known::default();
         // Everything up to here is written.
         let mut written = 0;
         let mut at = 0;
@@ -96,7 +109,7 @@ impl Cleaner {
                 b'"' => {
                     let end = string_end(bytes, at);
                     let token = text.get(at..end)?;
-                    if let Some(new) = self.token(token, levels.last_mut()?, &mut names, tally) {
+                    if let Some(new) = self.token(token, levels.last_mut()?, &mut known, tally) {
                         out.push_str(text.get(written..at)?);
                         out.push_str(&new);
                         written = end;
@@ -132,7 +145,7 @@ impl Cleaner {
     }
 
     /// Cleans one string token, quotes included. `None`: it stays as it is.
-    fn token(&self, token: &str, level: &mut Level, names: &mut Names, tally: &mut Tally) -> Option<String> {
+    fn token(&self, token: &str, level: &mut Level, known: &mut Known, tally: &mut Tally) -> Option<String> {
         let inner = token.get(1..token.len().checked_sub(1)?)?;
         let unescaped;
         let plain = if inner.contains('\\') {
@@ -149,24 +162,24 @@ impl Cleaner {
         };
         if level.name_next {
             level.name_next = false;
-            let known = names.0.get(plain).copied();
-            let about = known.unwrap_or_else(|| about(plain));
+            let seen = known.names.get(plain).copied();
+            let about = seen.unwrap_or_else(|| about(plain));
             level.name = if WRAPPERS.contains(&plain) { level.above } else { about };
-            if known.is_some() {
+            if seen.is_some() {
                 return None;
             }
             let new = self.text(plain, Context::default(), tally);
             if new != plain {
                 return quoted(&new);
             }
-            names.remember(plain, about);
+            known.name(plain, about);
             return None;
         }
-        let new = self.value(plain, level, tally)?;
+        let new = self.value(plain, level, known, tally)?;
         if new == plain { None } else { quoted(&new) }
     }
 
-    fn value(&self, plain: &str, level: &mut Level, tally: &mut Tally) -> Option<String> {
+    fn value(&self, plain: &str, level: &mut Level, known: &mut Known, tally: &mut Tally) -> Option<String> {
         if let Some(kind) = secret_of(level) {
             if plain.is_empty() || is_mark(plain) || self.off.contains(kind) {
                 return None;
@@ -190,7 +203,19 @@ impl Cleaner {
             return Some(with);
         }
         let version = level.place == Place::Version || level.name.version;
-        let new = self.text(plain, Context { version }, tally).into_owned();
+        if !version && known.values.contains(plain) {
+            return None;
+        }
+        let new = match self.text(plain, Context { version }, tally) {
+            // Behind a mark a key may go on, which has to be noticed each time.
+            Cow::Borrowed(same) if !same.ends_with(']') => {
+                if !version {
+                    known.value(plain);
+                }
+                return None;
+            }
+            new => new.into_owned(),
+        };
         level.in_key = !level.object
             && plain.contains("BEGIN ")
             && !plain.contains("END ")

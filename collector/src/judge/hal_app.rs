@@ -15,6 +15,8 @@ pub(super) const FORMAT: Format = Format {
 
 /// The command that prints such a line.
 fn fan(line: &str) -> Option<QtsCommand> {
+    // Every line of every paste is asked, and a byte is found sooner than words are.
+    line.as_bytes().contains(&b'=').then_some(())?;
     let (function, fields) = line.split_once("fan index = ")?;
     let index: u8 = fields.split(',').next()?.trim().parse().ok()?;
     let fan = FanNumber::new(index.checked_add(1)?)?;

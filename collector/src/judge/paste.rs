@@ -4,13 +4,15 @@
 
 use std::borrow::Cow;
 
+use crate::lines;
+
 /// The text with plain line ends, the last one included.
 pub(super) fn text(bytes: &[u8]) -> String {
     let mut text = match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
-        _ => String::from_utf8_lossy(bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => lines::text(rest),
+        _ => lines::text(bytes),
     }
     .into_owned();
     if text.contains("\r\n") {

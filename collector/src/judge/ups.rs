@@ -22,6 +22,7 @@ fn is_protocol(line: &str) -> bool {
 
 /// `battery.charge: 100`.
 fn variable(line: &str) -> Option<(&str, &str)> {
+    line.starts_with(|first: char| first.is_ascii_lowercase()).then_some(())?;
     let (name, value) = line.split_once(':')?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.';
     let known =

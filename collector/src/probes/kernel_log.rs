@@ -67,7 +67,7 @@ pub fn parse(bytes: &[u8], cut: bool, place: &str) -> Observed<KernelLog> {
         Ok(events) => events,
         Err(why) => return Observed::unreadable(format!("{place}: {why}")),
     };
-    let text = String::from_utf8_lossy(bytes);
+    let text = crate::lines::text(bytes);
     let mut log = KernelLog { lost: cut, ..KernelLog::default() };
     let mut sequence: Option<u64> = None;
     for line in LogicalLines::new(&text, events.speaks()) {

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 use tree::Tree;
 
+use crate::lines;
+
 /// Bytes looked at for the marks of a report.
 const HEAD_BYTES: usize = 4096;
 
@@ -50,10 +52,10 @@ struct Report {
 /// The tree, when the bytes are a report at all.
 pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
     let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
-    if !is_report(&String::from_utf8_lossy(head)) {
+    if !is_report(&lines::text(head)) {
         return None;
     }
-    let text = String::from_utf8_lossy(bytes);
+    let text = lines::text(bytes);
     let text = text.trim_start_matches('\u{feff}');
     let mut report = Report {
         tree: Tree::new(),
