@@ -28,6 +28,8 @@ struct Job {
     failures: u64,
     failures_in_a_row: u32,
     crash_loop: bool,
+    /// Whether it runs by the configuration in force.
+    planned: bool,
     next: Option<String>,
 }
 
@@ -52,6 +54,7 @@ pub(super) fn gather(context: &Context) -> Daemon {
             failures: past.failures,
             failures_in_a_row: past.failures_in_a_row,
             crash_loop: past.in_crash_loop,
+            planned: board.next_unix_s.contains_key(name),
             next: next.map(clock::rfc3339),
         }
     });
@@ -94,6 +97,7 @@ pub(super) fn lines(daemon: &Daemon) -> Vec<(&'static str, String)> {
         };
         let next = match (&job.next, daemon.running) {
             (Some(at), _) => format!("; next {at}"),
+            (None, true) if !job.planned => "; not any more".to_owned(),
             (None, true) => "; next when drives are awake".to_owned(),
             (None, false) => String::new(),
         };
