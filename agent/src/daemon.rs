@@ -352,9 +352,8 @@ impl Daemon {
         }
         self.board.pid = 0;
         self.write_board();
-        if let Err(why) =
-            errand("keep", &self.start.job_flags, &self.start.folder, LAST_ERRAND, &mut || false)
-        {
+        let left = last_errand(begun.elapsed());
+        if let Err(why) = errand("keep", &self.start.job_flags, &self.start.folder, left, &mut || false) {
             output::say(&format!("assay run: the data volume did not take what is remembered: {why}"));
         }
     }
