@@ -59,6 +59,11 @@ impl Identity {
         &self.dir
     }
 
+    /// The file that says where this device is enrolled, whether or not it is there.
+    pub(crate) fn enrolment_file(&self) -> PathBuf {
+        self.dir.join(ENROLMENT)
+    }
+
     /// The device's key, when there is one already.
     pub(crate) fn key(&self) -> anyhow::Result<Option<SigningKey>> {
         let path = self.dir.join(KEY);

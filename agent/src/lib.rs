@@ -44,6 +44,10 @@ pub fn run() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == commands::READER) {
         assay_collector::live::reader_main();
     }
+    // And the daemon settles down without it.
+    if std::env::args_os().nth(1).is_some_and(|word| word == daemon::DAEMON) {
+        return daemon::main();
+    }
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use assay_bundle::digest::sha256_hex;
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,8 +14,8 @@ use crate::cli::portal::Portal;
 use crate::cli::run::{CEILING, Device};
 use crate::support::{Guarded, root, skip, wait_for};
 
-/// What the daemon promises after SIGTERM.
-const STOPS_WITHIN: Duration = Duration::from_secs(5);
+mod idle;
+mod polling;
 
 /// A daemon of a device; stopped when dropped.
 struct Daemon<'d> {
@@ -41,7 +41,7 @@ impl<'d> Daemon<'d> {
         let begun = Instant::now();
         while !self.said(words) {
             assert!(begun.elapsed() < CEILING, "{words:?} was not said:\n{}", all());
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
         }
     }
 
@@ -53,17 +53,14 @@ impl<'d> Daemon<'d> {
         send(self.pid(), signal);
     }
 
-    /// Ends it as a service manager does; nothing of it is left.
+    /// Ends it as a service manager does; nothing of it is left. That it keeps to five seconds is the sum of its waits,
+    /// which is tested beside them: a busy machine proves nothing.
     fn stop(mut self) {
         self.signal(Signal::TERM);
-        let begun = Instant::now();
         let status = self.child.wait(CEILING);
-        assert!(begun.elapsed() < STOPS_WITHIN, "it took {:?}", begun.elapsed());
         assert!(status.success(), "{status}");
         let state = self.device.text("state");
-        wait_for("its children's end", Duration::from_secs(2), || {
-            processes_of(&state).is_empty().then_some(())
-        });
+        wait_for("its children's end", CEILING, || processes_of(&state).is_empty().then_some(()));
     }
 }
 
@@ -82,16 +79,44 @@ fn processes_of(state: &str) -> Vec<i32> {
     pids.filter(is_ours).collect()
 }
 
-/// The job's process, once there is one.
-fn job_of(daemon: &Daemon<'_>) -> i32 {
+/// The process of this job, once there is one.
+fn job_of(daemon: &Daemon<'_>, name: &str) -> i32 {
     let children = format!("/proc/{0}/task/{0}/children", daemon.pid());
     wait_for("a job", CEILING, || {
         let text = fs::read_to_string(&children).ok()?;
-        let pid: i32 = text.split_whitespace().next()?.parse().ok()?;
-        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        (line.contains("__job") && !line.contains("recall")).then_some(pid)
+        let pids = text.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok());
+        let is_it = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let words: Vec<_> = line.split(|byte| *byte == 0).collect();
+            words.windows(2).any(|two| two == [b"__job".as_slice(), name.as_bytes()])
+        };
+        pids.into_iter().find(is_it)
     })
+}
+
+/// Waits until a process is dead, whether or not somebody has collected it.
+fn is_gone(pid: i32) {
+    let lives = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    };
+    wait_for("the job's end", CEILING, || (!lives()).then_some(()));
+}
+
+/// Makes each job that reads the machine wait for ever at its first step: the key of the stand-ins is a pipe into which
+/// nobody writes. So it cannot end before a test has looked at it.
+fn stall_jobs(device: &Device) {
+    let identity = device.state().join("identity");
+    fs::create_dir_all(&identity).expect("a folder");
+    let status = Command::new("mkfifo").args(["-m", "600"]).arg(identity.join("pseudonym.key")).status();
+    assert!(status.expect("mkfifo").success());
+}
+
+/// What the daemon logged, wherever it is: the last lines stay in RAM when the data volume took too long.
+fn whole_log(device: &Device) -> String {
+    let (volume, ram) = (device.state().join("memory"), ram(device));
+    let files = [volume.join("daemon.log"), ram.join("taken.log"), ram.join("pending.log")];
+    files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect()
 }
 
 /// What the daemon remembers in RAM.
@@ -146,7 +171,7 @@ fn one_daemon_that_takes_its_configuration_anew_and_goes_in_time() {
     assert!(job(&status, "check")["next"].is_string(), "{status}");
 
     daemon.stop();
-    let log = fs::read_to_string(device.state().join("memory/daemon.log")).expect("the log was kept");
+    let log = whole_log(&device);
     assert!(log.contains("goes on with the old configuration") && log.contains("stops"), "{log}");
     // A daemon that was killed leaves a lock file that is in nobody's way.
     let mut killed = Daemon::start(&device);
@@ -160,10 +185,11 @@ fn a_job_that_hangs_does_not_hold_the_daemon() {
     let device = Device::new();
     let late = json!({ "recorder": { "started_unix_s": 1_700_000_000 } });
     prepare(&device, "[run]\ncheck = ''\n", &late);
+    stall_jobs(&device);
     let _swept = Swept(ram(&device));
     let daemon = Daemon::start(&device);
     // A stopped process takes no signal but the one that kills.
-    let hanging = job_of(&daemon);
+    let hanging = job_of(&daemon, "recorder");
     send(hanging, Signal::STOP);
     // The process is there a moment before it is written down.
     wait_for("its place in the status", CEILING, || {
@@ -171,15 +197,15 @@ fn a_job_that_hangs_does_not_hold_the_daemon() {
         (status["daemon"]["now_running"] == "recorder").then_some(())
     });
     daemon.stop();
-    assert!(!Path::new(&format!("/proc/{hanging}")).exists());
+    is_gone(hanging);
     // Killed by somebody: it is tried again, and the daemon goes on.
     let daemon = Daemon::start(&device);
-    send(job_of(&daemon), Signal::KILL);
+    send(job_of(&daemon, "recorder"), Signal::KILL);
     daemon.waits_for("recorder failed: it died by signal 9");
     // A daemon that dies takes its job with it.
-    let job = job_of(&daemon);
+    let job = job_of(&daemon, "recorder");
     drop(daemon);
-    wait_for("the job's end", CEILING, || (!Path::new(&format!("/proc/{job}")).exists()).then_some(()));
+    is_gone(job);
 }
 
 #[test]
@@ -189,9 +215,11 @@ fn a_crash_loop_is_said_and_backs_off() {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot");
     let now = fs::read_to_string("/proc/uptime").expect("an uptime");
     let now: u64 = now.split('.').next().expect("seconds").parse().expect("a number");
+    // A machine that has just booted has not been up for as long.
+    let ago = |seconds: u64| now.saturating_sub(seconds);
     let past = json!({ "check": {
-        "boot_id": boot.trim(), "failures_in_a_row": 4, "failures": 4, "retry_boot_s": 0, "started_boot_s": now - 60,
-        "failed_boot_s": [now - 200, now - 150, now - 100, now - 60]
+        "boot_id": boot.trim(), "failures_in_a_row": 4, "failures": 4, "retry_boot_s": 0, "started_boot_s": ago(60),
+        "failed_boot_s": [ago(200), ago(150), ago(100), ago(60)]
     } });
     prepare(&device, "[run]\nrecorder_minutes = 0\n", &past);
     let _swept = Swept(ram(&device));
@@ -250,6 +278,8 @@ fn a_new_finding_is_held_and_a_report_is_sent_only_where_it_was_chosen() {
     let daemon = Daemon::start(&device);
     daemon.waits_for("report: sent");
     daemon.stop();
+    // The portal writes its log in its own time.
+    wait_for("the report in the portal's log", CEILING, || (asked() > 0).then_some(()));
     assert_eq!(asked(), 1);
 }
 

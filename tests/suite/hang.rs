@@ -25,13 +25,16 @@ use self::hangfs::HangFs;
 use crate::support::{Guarded, Rng, skip, wait_for};
 
 /// Long enough for anything healthy on a busy machine; no test waits for it.
-const AMPLE: Duration = Duration::from_secs(30);
+const AMPLE: Duration = Duration::from_secs(180);
 
 /// The deadline that tests wait for.
 const SHORT: Duration = Duration::from_millis(400);
 
-/// What a test may take beyond the deadlines it waits for.
-const SLACK: Duration = Duration::from_secs(10);
+/// The deadline of tests in which something must have begun, and hang, before it: a busy machine starts slowly.
+const PATIENT: Duration = Duration::from_secs(4);
+
+/// What a test may take beyond the deadlines it waits for; less than [`AMPLE`], so that waiting for that is seen.
+const SLACK: Duration = Duration::from_secs(60);
 
 /// A machine of one test: a folder whose path is in the command line of every process that the test starts.
 struct Machine {
@@ -89,6 +92,11 @@ impl Machine {
     /// A source that gives up soon.
     fn impatient(&self) -> LiveSource {
         LiveSource::new(LiveOptions { read_deadline: SHORT, command_deadline: SHORT, ..self.options() })
+    }
+
+    /// A source that gives up once whatever was asked has surely begun.
+    fn patient(&self) -> LiveSource {
+        LiveSource::new(LiveOptions { read_deadline: PATIENT, command_deadline: PATIENT, ..self.options() })
     }
 
     /// The living processes that were started for this machine: process id and command line.

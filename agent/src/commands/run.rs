@@ -8,8 +8,9 @@ use crate::daemon;
 #[derive(clap::Args)]
 #[command(after_help = concat!(
     "It checks, samples the flight recorder, and seals a bundle for a new or worse finding, which is kept here.\n\
-     By itself nothing leaves: the health report is sent only where report.schedule says when. Uploads that you began\n\
-     are finished. SIGHUP takes the configuration anew, SIGTERM ends it within five seconds.\n\
+     An enrolled device asks its portal for support requests; `assay pause` stops that. Nothing else leaves by itself:\n\
+     the health report is sent only where report.schedule says when, and uploads that you began are finished.\n\
+     SIGHUP takes the configuration anew, SIGTERM ends it within five seconds.\n\
      Next: `assay status` says what ran, what is next and what fails.\n",
     exit_codes!()
 ))]

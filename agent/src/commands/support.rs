@@ -75,7 +75,8 @@ enum Action {
     },
     /// Ask the portal for requests, and wait for one
     #[command(after_help = concat!(
-        "Ends with the first request that waits for you. Next: `assay support show ID`.\n",
+        "Ends with the first request that waits for you. For an hour afterwards the daemon asks without a pause.\n\
+         Next: `assay support show ID`.\n",
         exit_codes!(),
         " 2 when none came."
     ))]
@@ -342,6 +343,7 @@ fn standing(desk: &Desk<'_>, args: &StandingArgs) -> anyhow::Result<u8> {
 /// Asks until there is something that waits for the owner.
 fn wait(desk: &Desk<'_>, at_most: Duration, json: bool) -> anyhow::Result<u8> {
     pause::check(desk.context)?;
+    desk.store.note_wait()?;
     let begin = Instant::now();
     let came = block_on(async {
         let mut state: Option<String> = None;

@@ -3,6 +3,7 @@
 //! Its answer and its complaints go to files in the daemon's folder in RAM, so that no pipe is waited for. A child that
 //! cannot be killed (an uninterruptible sleep on a dying disk) is left behind and named; the daemon goes on.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,6 +20,8 @@ use super::plan::Job;
 
 /// Most bytes of an answer or of complaints that are read.
 const MOST_BYTES: u64 = 64 * 1024;
+/// How long a child that was killed may take to be gone; longer is a sleep in the kernel.
+pub(super) const KILL_WAIT: Duration = Duration::from_millis(700);
 /// How often a child that is being killed is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -30,6 +33,9 @@ pub(crate) struct Told {
     /// Whether it saw all disks awake; none when it did not look.
     #[serde(default)]
     pub(crate) drives_awake: Option<bool>,
+    /// Whether the log need not hold it when it is word for word what the job told last.
+    #[serde(default)]
+    pub(crate) repeats: bool,
     /// Seconds after which it wants to be run again.
     #[serde(default)]
     pub(crate) again_after_s: Option<u64>,
@@ -46,10 +52,10 @@ pub(crate) struct Running {
     err: PathBuf,
 }
 
-/// Starts a job. `arguments` come before its name.
+/// Starts a job. `flags` come before its name.
 pub(crate) fn start(
     job: &Job,
-    arguments: &[String],
+    flags: &[OsString],
     folder: &Path,
     now_boot_s: u64,
 ) -> anyhow::Result<Running> {
@@ -61,7 +67,7 @@ pub(crate) fn start(
     let ((out, out_file), (err, err_file)) = (file("out")?, file("err")?);
     let program = std::env::current_exe().context("the program cannot find its own file")?;
     let child = Command::new(program)
-        .args(arguments)
+        .args(flags)
         .arg(super::JOB)
         .arg(job.name)
         .arg(std::process::id().to_string())
@@ -105,7 +111,7 @@ impl Running {
 
     /// Ends it with its group: asked first, killed after `grace`. `false` when even that did not end it.
     pub(crate) fn end(&mut self, grace: Duration) -> bool {
-        for (signal, patience) in [(Signal::TERM, grace), (Signal::KILL, Duration::from_secs(1))] {
+        for (signal, patience) in [(Signal::TERM, grace), (Signal::KILL, KILL_WAIT)] {
             // It is our child and not yet waited for, so the number is still its own.
             let _ = kill_process_group(Pid::from_child(&self.child), signal);
             let begun = Instant::now();

@@ -13,12 +13,14 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
 
 /// Days that are looked through for a match: 29 February 2096 is followed by one in 2104.
 const MOST_DAYS: u32 = 8 * 366 + 2;
 
-/// The five fields, as bits.
-#[derive(Clone, PartialEq, Eq)]
+/// The five fields, as bits; written down as its text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Cron {
     text: String,
     minutes: u64,
@@ -32,6 +34,20 @@ pub(crate) struct Cron {
 impl fmt::Debug for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+impl From<Cron> for String {
+    fn from(cron: Cron) -> Self {
+        cron.text
+    }
+}
+
+impl TryFrom<String> for Cron {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

@@ -10,12 +10,15 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::board::{self, BOARD, Board, CHECKED};
 use super::child::Told;
-use super::journal;
+use super::{journal, schedule};
 use crate::context::Context;
+use crate::support::desk::LAST_POLL;
+use crate::support::store::Store;
 use crate::trouble::{NextStep, refuse};
 use crate::{output, portal, runtime};
 
 mod examine;
+mod poll;
 mod report;
 
 /// Runs one job of the daemon with the process number `parent`.
@@ -41,7 +44,9 @@ pub(crate) fn run(name: &str, parent: i32, context: &Context) -> anyhow::Result<
         "report" => report::send(context, &folder)?,
         "selftest" => crate::selftest::work::job(context)?,
         "drain" => send_what_was_begun(context)?,
+        schedule::POLL => poll::ask(context)?,
         "keep" => keep(context, &folder)?,
+        "settings" => settings(context, &folder)?,
         "recall" => recall(context, &folder),
         _ => return Err(refuse(format!("there is no job {name:?}"), "this is for the daemon itself only")),
     };
@@ -50,12 +55,16 @@ pub(crate) fn run(name: &str, parent: i32, context: &Context) -> anyhow::Result<
 }
 
 /// Jobs that examine or send: what `assay pause` stops. What is kept in order goes on.
-const PAUSED: [&str; 3] = ["check", "report", "drain"];
+const PAUSED: [&str; 4] = ["check", "report", "drain", schedule::POLL];
 
 /// What a job says that rests because everything is paused; `None` when it goes on.
 fn rests(name: &str, paused: impl FnOnce() -> bool) -> Option<Told> {
     let rests = PAUSED.contains(&name) && paused();
-    rests.then(|| Told { words: "paused: `assay resume` lets it go on".to_owned(), ..Told::default() })
+    rests.then(|| Told {
+        words: "paused: `assay resume` lets it go on".to_owned(),
+        repeats: true,
+        ..Told::default()
+    })
 }
 
 /// Goes on with the uploads that a person began. Others wait for `assay upload`.
@@ -118,6 +127,11 @@ fn keep(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         }
         output::replace_private(&memory.join(name), &bytes)?;
     }
+    // A device that nobody asked anything has no place for requests yet, and needs none.
+    let requests = Store::of(context);
+    if !requests.in_ram && requests.dir().is_dir() {
+        requests.keep_from_ram(LAST_POLL)?;
+    }
     journal::settle(folder, memory).or_advise(
         format!("the log cannot be written to {}", memory.display()),
         "see that the data volume has room and can be written to",
@@ -134,6 +148,12 @@ fn merged(mut newer: Board, older: Board) -> anyhow::Result<Vec<u8>> {
         }
     }
     Ok(serde_json::to_vec(&newer)?)
+}
+
+/// Reads configuration and identity for the daemon.
+fn settings(context: &Context, folder: &Path) -> anyhow::Result<Told> {
+    schedule::write(context, folder)?;
+    Ok(Told { words: "read".to_owned(), ..Told::default() })
 }
 
 /// Brings what is remembered back from the data volume after a boot.
@@ -157,9 +177,14 @@ mod tests {
 
     #[test]
     fn a_pause_stops_what_examines_or_sends() {
-        for (name, expected) in
-            [("check", true), ("report", true), ("drain", true), ("keep", false), ("recall", false)]
-        {
+        for (name, expected) in [
+            ("check", true),
+            ("report", true),
+            ("drain", true),
+            ("poll", true),
+            ("keep", false),
+            ("recall", false),
+        ] {
             assert_eq!(rests(name, || true).is_some(), expected, "{name}");
             assert!(rests(name, || false).is_none(), "{name}");
         }

@@ -5,10 +5,14 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::trouble::{NextStep, refuse};
 
 const FILE: &str = "lock";
+/// So often it is tried again before somebody else is said to have it.
+const TRIES: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// The right to be the daemon; given back when dropped.
 pub(crate) struct Lock {
@@ -23,7 +27,16 @@ pub(crate) fn take(folder: &Path) -> anyhow::Result<Lock> {
     let opened =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = opened.or_advise(cannot(), root)?;
-    match file.try_lock() {
+    // A question whether it is held holds it for a moment itself.
+    let mut tried = file.try_lock();
+    for _ in 0..TRIES {
+        if !matches!(tried, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(BETWEEN);
+        tried = file.try_lock();
+    }
+    match tried {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();

@@ -43,7 +43,8 @@ pub(crate) struct Now {
 }
 
 /// How often.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Pace {
     /// At the times of an expression.
     Cron(Cron),
@@ -56,7 +57,7 @@ pub(crate) enum Pace {
 }
 
 /// One job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Job {
     /// Its word.
     pub(crate) name: &'static str,
@@ -220,6 +221,17 @@ impl Plan {
     pub(crate) fn called(&mut self, name: &str, now: Now) {
         if let Some(job) = self.jobs.iter().find(|job| job.name == name).cloned() {
             self.again_after(&job, now, 0);
+        }
+    }
+
+    /// Somebody waits for this job since `since_boot_s`: unless it was started after that, it is run shortly.
+    pub(crate) fn hurry(&mut self, name: &str, since_boot_s: u64, now: Now) {
+        let soon = now.boot_s.saturating_add(*AGAIN_S.start());
+        if let (Some(past), true) = (self.past.get_mut(name), self.jobs.iter().any(|job| job.name == name))
+            && past.started_boot_s.is_none_or(|started| started < since_boot_s)
+            && past.again_boot_s.is_none_or(|again| again > soon)
+        {
+            past.again_boot_s = Some(soon);
         }
     }
 

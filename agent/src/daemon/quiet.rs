@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 /// From the first minute of the day to the one before the second; the same twice is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct QuietHours {
     from_minute: i32,
     to_minute: i32,
@@ -30,6 +31,14 @@ impl FromStr for QuietHours {
 }
 
 impl QuietHours {
+    /// Seconds until they end, while they hold. Where summer time changes in between it may be an hour off: ask again.
+    pub(crate) fn left_s(self, unix_s: i64, zone: &TimeZone) -> Option<u64> {
+        let time = Timestamp::from_second(unix_s).ok()?.to_zoned(zone.clone());
+        let second = (i32::from(time.hour()) * 60 + i32::from(time.minute())) * 60 + i32::from(time.second());
+        let left = (self.to_minute * 60 - second).rem_euclid(86_400);
+        u64::try_from(left).ok().filter(|left| *left > 0 && self.hold_at(unix_s, zone))
+    }
+
     /// Whether a moment lies in them. A moment that no calendar has lies in none.
     pub(crate) fn hold_at(self, unix_s: i64, zone: &TimeZone) -> bool {
         let Ok(time) = Timestamp::from_second(unix_s) else { return false };
@@ -52,6 +61,13 @@ mod tests {
         let at: Timestamp = format!("2026-11-22T{at}:00Z").parse().expect("a time");
         let zone = TimeZone::posix("CET-1").expect("a zone");
         assert_eq!(hours.hold_at(at.as_second(), &zone), expected, "{at}");
+        // They hold until the second at which they end.
+        let left = hours.left_s(at.as_second(), &zone);
+        assert_eq!(left.is_some(), expected, "{at}");
+        if let Some(left) = left.and_then(|left| i64::try_from(left).ok()) {
+            assert!(hours.hold_at(at.as_second() + left - 1, &zone), "{at}");
+            assert!(!hours.hold_at(at.as_second() + left, &zone), "{at}");
+        }
     }
 
     #[test]

@@ -12,12 +12,13 @@ use assay_bundle::keys::SigningKey;
 use assay_bundle::poll::PollAnswer;
 use assay_bundle::statement::Signed;
 use assay_bundle::support_request::SupportRequest;
-use assay_uploader::{Portal, Spool, Trust};
+use assay_uploader::{Portal, PortalError, Spool, Trust};
 use serde::{Deserialize, Serialize};
 
 use super::copy::{OwnCommand, RecoveryCopy};
+use super::session::Session;
 use super::state::{Around, Event, Handling, Moment, Odd, Step};
-use super::store::{Record, Store, Via};
+use super::store::{Record, Store, Via, waited_boot_s};
 use super::verify::{Known, Me, Verified, verify};
 use crate::audit::{Log, What};
 use crate::clock::Clock;
@@ -29,6 +30,10 @@ use crate::{clock, output, pause, portal};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
+/// What the last poll said, in RAM and, after news, beside the requests.
+pub(crate) const LAST_POLL: &str = "last-poll.json";
+/// The daemon tends to what stays open so often (judgement: an hour; a standing consent is used once a day).
+const TEND_EVERY_S: u64 = 3600;
 /// Requests that are over are forgotten after this: longer than any request lives (judgement: a quarter).
 const KEPT_S: i64 = 90 * 86_400;
 
@@ -46,6 +51,28 @@ pub(crate) struct LastPoll {
     pub(crate) sessions: Vec<assay_bundle::poll::SessionOffer>,
     /// Sessions that are over for the portal.
     pub(crate) closed_sessions: Vec<String>,
+    /// Digest of all that was open.
+    pub(crate) state: String,
+    /// Whether anything was.
+    pub(crate) open: bool,
+    /// Whether what it said was taken in whole.
+    pub(crate) taken_in: bool,
+    /// When the daemon last tended to what is open, by our clock.
+    pub(crate) tended_unix_s: i64,
+    /// When the first session that runs is over, by the portal's clock.
+    pub(crate) session_ends_unix_s: Option<i64>,
+}
+
+/// What a poll of the daemon came to.
+pub(crate) struct Looked {
+    /// The portal's answer.
+    pub(crate) answer: PollAnswer,
+    /// What became of the requests in it, when it was another answer than before.
+    pub(crate) came: Vec<Came>,
+    /// Whether it was.
+    pub(crate) changed: bool,
+    /// Whether the portal might hold the call.
+    pub(crate) was_held: bool,
 }
 
 /// What became of a request that came.
@@ -129,10 +156,11 @@ impl<'a> Desk<'a> {
         Moment { now_unix_s: self.now_unix_s(), around, paused }
     }
 
-    /// What the last poll said; a file that is not there or damaged says nothing.
+    /// What the last poll said: of this boot, else as the data volume keeps it. A file that is not there or damaged says
+    /// nothing.
     pub(crate) fn last_poll(&self) -> LastPoll {
-        let bytes = std::fs::read(self.store.dir().join("last-poll.json")).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        let read = |dir: &Path| serde_json::from_slice(&std::fs::read(dir.join(LAST_POLL)).ok()?).ok();
+        read(self.store.ram()).or_else(|| read(self.store.dir())).unwrap_or_default()
     }
 
     /// Asks the portal what is open, and takes in what it says.
@@ -147,23 +175,98 @@ impl<'a> Desk<'a> {
                 "ask your support engineer for a new code: `assay enroll`",
             ));
         }
-        let last = LastPoll {
-            skew_s: answer.made_unix_s.saturating_sub((self.clock)().now_unix_s),
-            asked_unix_s: (self.clock)().now_unix_s,
+        let mut last = self.said(&answer);
+        self.remember(&last)?;
+        self.remember_for_good()?;
+        let came = self.take_in(&answer)?;
+        last.taken_in = true;
+        self.remember(&last)?;
+        Ok((answer, came))
+    }
+
+    /// The daemon's poll. Like [`Desk::poll`], but what says nothing new touches RAM alone: no sleeping disk is woken
+    /// for the news that there is none. Held by the portal while something is open, or somebody waits.
+    pub(crate) async fn look(&self) -> anyhow::Result<Result<Looked, PortalError>> {
+        let before = self.last_poll();
+        let waits = waited_boot_s(self.store.ram()).is_some();
+        let known = (before.open || waits).then_some(before.state.as_str()).filter(|state| !state.is_empty());
+        let answer = match self.portal()?.poll(&self.key, &self.trust, known, waits).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        let was_held = known.is_some();
+        let mut last = LastPoll { tended_unix_s: before.tended_unix_s, ..self.said(&answer) };
+        let changed = !before.taken_in || before.state != answer.state;
+        self.remember(&last)?;
+        let mut came = Vec::new();
+        if changed && !answer.revoked {
+            came = self.take_in(&answer)?;
+            let is_new = came.iter().any(|came| matches!(came, Came::New(_)));
+            if is_new
+                || (&before.sessions, &before.closed_sessions) != (&last.sessions, &last.closed_sessions)
+            {
+                self.remember_for_good()?;
+            }
+        }
+        // A clock that cannot be right lets no request in; it is judged again when the clock is.
+        last.taken_in = came.is_empty() || clock::plausible(self.now_unix_s());
+        self.remember(&last)?;
+        Ok(Ok(Looked { answer, came, changed, was_held }))
+    }
+
+    /// Whether open things are to be tended now: after a change, and once an hour while there are any.
+    pub(crate) fn tends(&self, looked: &Looked) -> anyhow::Result<bool> {
+        let mut last = self.last_poll();
+        let now = (self.clock)().now_unix_s;
+        let due = last.open && now.abs_diff(last.tended_unix_s) >= TEND_EVERY_S;
+        let over = last.session_ends_unix_s.is_some_and(|end| self.now_unix_s() >= end);
+        if !(looked.changed || due || over) || looked.answer.revoked {
+            return Ok(false);
+        }
+        last.tended_unix_s = now;
+        self.remember(&last)?;
+        Ok(true)
+    }
+
+    /// Notes when the first of the sessions that run is over, so that nobody looks at the data volume for it before.
+    pub(crate) fn note_session_ends(&self) -> anyhow::Result<()> {
+        let mut last = self.last_poll();
+        let ends = self.sessions().into_iter().filter(Session::runs).map(|s| s.record.hard_expiry_unix_s);
+        last.session_ends_unix_s = ends.min();
+        self.remember(&last)
+    }
+
+    fn said(&self, answer: &PollAnswer) -> LastPoll {
+        let now = (self.clock)().now_unix_s;
+        LastPoll {
+            skew_s: answer.made_unix_s.saturating_sub(now),
+            asked_unix_s: now,
             interval_s: answer.interval_s,
             sessions: answer.sessions.clone(),
             closed_sessions: answer.closed_sessions.clone(),
-        };
-        output::replace_private(
-            &self.store.dir().join("last-poll.json"),
-            &serde_json::to_vec_pretty(&last)?,
-        )?;
-        let came =
-            answer.requests.iter().map(|signed| self.take(signed, Via::Poll)).collect::<Result<_, _>>()?;
+            state: answer.state.clone(),
+            open: !answer.revoked && !(answer.requests.is_empty() && answer.sessions.is_empty()),
+            taken_in: false,
+            tended_unix_s: 0,
+            session_ends_unix_s: self.last_poll().session_ends_unix_s,
+        }
+    }
+
+    fn remember(&self, last: &LastPoll) -> anyhow::Result<()> {
+        output::replace_private(&self.store.ram().join(LAST_POLL), &serde_json::to_vec_pretty(last)?)
+    }
+
+    /// Brings what the last poll said to the data volume: for the time after the next boot.
+    fn remember_for_good(&self) -> anyhow::Result<()> {
+        self.store.keep_from_ram(LAST_POLL)
+    }
+
+    fn take_in(&self, answer: &PollAnswer) -> anyhow::Result<Vec<Came>> {
+        let came = answer.requests.iter().map(|signed| self.take(signed, Via::Poll)).collect();
         for id in &answer.cancelled {
             self.cancelled(id)?;
         }
-        Ok((answer, came))
+        came
     }
 
     /// A request that the portal took back. One that another call answers at this moment hears of it from the portal.
@@ -228,7 +331,10 @@ impl<'a> Desk<'a> {
             receipt: None,
             denial_untold: false,
         };
-        self.store.save(&request.id, &record)?;
+        // The daemon and a call of the owner's may take it at one moment: who is second finds it there.
+        if !self.store.create(&request.id, &record)? {
+            return Ok(Came::Known(request.id));
+        }
         self.log.note(What::Request, Some(&request.id), &format!("{} asks for a bundle", request.engineer));
         Ok(Came::New(request.id))
     }

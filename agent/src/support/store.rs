@@ -18,8 +18,20 @@ use serde::{Deserialize, Serialize};
 
 use super::state::Handling;
 use crate::context::Context;
+use crate::daemon::board;
 use crate::output;
 use crate::trouble::{NextStep, refuse};
+
+/// When somebody waited last, in seconds since boot.
+const WAITED: &str = "waited";
+/// So long after it the portal is asked as if they still waited (design section 6: an hour).
+const WAITED_S: u64 = 3600;
+
+/// When somebody waited for a request at this device, in seconds since boot; none when that is over an hour ago.
+pub(crate) fn waited_boot_s(ram: &Path) -> Option<u64> {
+    let at: u64 = fs::read_to_string(ram.join(WAITED)).ok()?.trim().parse().ok()?;
+    (board::boot_s().checked_sub(at)? < WAITED_S).then_some(at)
+}
 
 /// How it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +130,26 @@ impl Store {
         &self.dir
     }
 
+    /// Where what dies with the boot is kept: what the portal said last, and who waits.
+    pub(crate) fn ram(&self) -> &Path {
+        &self.locks
+    }
+
+    /// Brings a document from RAM to where the requests are, when it is not there word for word.
+    pub(crate) fn keep_from_ram(&self, name: &str) -> anyhow::Result<()> {
+        let Ok(bytes) = fs::read(self.locks.join(name)) else { return Ok(()) };
+        let path = self.dir.join(name);
+        if fs::read(&path).is_ok_and(|there| there == bytes) {
+            return Ok(());
+        }
+        output::replace_private(&path, &bytes)
+    }
+
+    /// Notes that somebody waits for a request at this device now.
+    pub(crate) fn note_wait(&self) -> anyhow::Result<()> {
+        output::replace_private(&self.locks.join(WAITED), board::boot_s().to_string().as_bytes())
+    }
+
     /// All requests, oldest first.
     pub(crate) fn all(&self) -> anyhow::Result<Vec<(String, Record)>> {
         let names = match fs::read_dir(&self.dir) {
@@ -166,6 +198,11 @@ impl Store {
     /// Keeps a request.
     pub(crate) fn save(&self, id: &str, record: &Record) -> anyhow::Result<()> {
         output::replace_private(&self.path(id), &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// Keeps a request that is new; `false` when another call was first, whose record stays.
+    pub(crate) fn create(&self, id: &str, record: &Record) -> anyhow::Result<bool> {
+        output::create_private(&self.path(id), &serde_json::to_vec_pretty(record)?)
     }
 
     /// Forgets a request.

@@ -2,6 +2,7 @@
 //! on any machine. Never a test: a busy machine must not turn a build red.
 
 mod drives;
+mod idle;
 mod judging;
 mod machine;
 mod meter;
@@ -88,7 +89,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     sh::say(&format!("assay collect / lsblk, wall: {:.2}", ratio(collect.wall, lsblk.wall)));
     let size = std::fs::metadata(&assay).context("target/release/assay")?.len() as f64 / 1e6;
     let verdicts = judging::run(&assay, &folder, args.runs)?;
+    let [resident, wakes] = idle::run(&assay, &folder)?;
     let mut missed = judge(&[
+        resident,
+        wakes,
         Limit("assay collect, peak MiB", collect.peak_kib as f64 / MIB_OF_KIB, MOST_COLLECT_PEAK_MIB),
         Limit("assay collect, CPU s", collect.cpu.as_secs_f64(), MOST_COLLECT_CPU_S),
         Limit("assay --version, wall ms", version.wall.as_secs_f64() * 1e3, MOST_VERSION_MS),

@@ -71,6 +71,17 @@ impl Portal {
         (field("code "), field("fingerprint "))
     }
 
+    /// Asks an enrolled device for a bundle; the request's id.
+    pub(crate) fn issue(&self, device: &Device) -> String {
+        let enrolment = fs::read(device.state().join("identity/enrolment.json")).expect("the enrolment");
+        let enrolment: serde_json::Value = serde_json::from_slice(&enrolment).expect("JSON");
+        let name = enrolment["device_id"].as_str().expect("a name");
+        let why = ["--engineer", "Ada", "--reason", "Fan 2 was reported."];
+        let told = finish(self.command(&[&["request", "issue", name], &why[..]].concat())).ends(0).out;
+        let line = told.lines().find_map(|line| line.strip_prefix("request "));
+        line.unwrap_or_else(|| panic!("no request in {told}")).trim().to_owned()
+    }
+
     pub(crate) fn enrol(&self, device: &Device) {
         let (code, fingerprint) = self.code();
         let ca = self.ca();

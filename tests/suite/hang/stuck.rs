@@ -23,7 +23,7 @@ fn with_hung_folders(count: usize, script: &str, test: impl AsyncFnOnce(&Machine
 
 /// Asks once, then fifty times more with a new source each, and counts what is stuck meanwhile.
 async fn check_one_stuck_child(machine: &Machine, request: &Request, target: &str, mut others: Vec<Request>) {
-    let first = machine.impatient();
+    let first = machine.patient();
     let start = Instant::now();
     let failure = first.fetch(request).await.expect_err("it hangs");
     assert!(start.elapsed() < SLACK, "it took {:?}", start.elapsed());
@@ -74,7 +74,7 @@ fn of_questions_asked_together_only_the_hanging_one_is_lost() {
         fs::write(folder.join("c"), "third\n").expect("a file");
         let requests = ["folder/a", "hung0/file", "folder/c", "folder/none", "hung0/file"];
         let requests = requests.map(|name| Request::read(machine.text(name), 100));
-        let source = machine.impatient();
+        let source = machine.patient();
         let mut answers = Vec::new();
         source.fetch_all(&requests, &mut |at, answer| answers.push((at, answer))).await;
         answers.sort_by_key(|(at, _)| *at);
@@ -133,7 +133,7 @@ fn a_tool_that_lies_on_a_hung_disk_does_not_hang_us() {
     with_hung_folders(1, "echo never", async |machine, hung| {
         let options = LiveOptions {
             tool_dirs: vec![machine.path("hung0")],
-            command_deadline: SHORT,
+            command_deadline: PATIENT,
             ..machine.options()
         };
         let source = LiveSource::new(options);
@@ -150,7 +150,7 @@ fn dropping_a_request_that_hangs_remembers_it() {
     with_hung_folders(1, "", async |machine, hung| {
         let source = machine.source();
         let request = Request::read(machine.text("hung0/file"), 100);
-        let answer = tokio::time::timeout(SHORT, source.fetch(&request)).await;
+        let answer = tokio::time::timeout(PATIENT, source.fetch(&request)).await;
         assert!(answer.is_err(), "it hangs, yet: {answer:?}");
         assert!(matches!(machine.source().fetch(&request).await, Err(Failure::Stuck { .. })));
         assert_eq!(machine.stuck().len(), 1);
@@ -161,7 +161,7 @@ fn dropping_a_request_that_hangs_remembers_it() {
 #[test]
 fn the_number_of_stuck_children_is_bounded() {
     with_hung_folders(10, "", async |machine, hung| {
-        let source = machine.impatient();
+        let source = machine.patient();
         let requests: Vec<_> =
             (0..hung.len()).map(|n| Request::read(machine.text(&format!("hung{n}/file")), 9)).collect();
         // All at once: the limit must hold for those that are busy too.

@@ -64,12 +64,12 @@ impl Server {
         self.child = Some(child);
     }
 
-    /// Asks the portal to stop; it has five seconds.
+    /// Asks the portal to stop.
     pub(crate) fn stop(&mut self) {
         let mut child = self.child.take().expect("it runs");
         let pid = rustix::process::Pid::from_child(&child.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it can be asked");
-        let status = child.wait(Duration::from_secs(5));
+        let status = child.wait(CEILING);
         assert!(status.success(), "{status}: {}", self.log());
     }
 

@@ -28,6 +28,8 @@ struct Job {
     failures: u64,
     failures_in_a_row: u32,
     crash_loop: bool,
+    /// Whether it runs by the configuration in force.
+    planned: bool,
     next: Option<String>,
     /// Whether it runs when another job finds the drives awake.
     waits_for_drives: bool,
@@ -57,6 +59,7 @@ pub(super) fn gather(context: &Context) -> Daemon {
             failures: past.failures,
             failures_in_a_row: past.failures_in_a_row,
             crash_loop: past.in_crash_loop,
+            planned: board.next_unix_s.contains_key(name),
             next: next.map(clock::rfc3339),
             waits_for_drives: running && board.next_unix_s.get(name).is_some_and(Option::is_none),
         }
@@ -100,6 +103,7 @@ pub(super) fn lines(daemon: &Daemon) -> Vec<(&'static str, String)> {
         };
         let next = match (&job.next, job.waits_for_drives) {
             (Some(at), _) => format!("; next {at}"),
+            (None, true) if !job.planned => "; not any more".to_owned(),
             (None, true) => "; next when drives are awake".to_owned(),
             (None, false) => String::new(),
         };

@@ -108,9 +108,11 @@ pub(super) fn children_cpu() -> Duration {
     TICK * (ticks(13) + ticks(14))
 }
 
-fn field(pid: u32, file: &str, key: &str) -> Option<u64> {
+/// A number of a file of `/proc/PID`, in its own unit: kB for memory, a count for the rest.
+pub(super) fn field(pid: u32, file: &str, key: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(key))?.trim().strip_suffix(" kB")?.parse().ok()
+    let value = text.lines().find_map(|line| line.strip_prefix(key))?.trim();
+    value.strip_suffix(" kB").unwrap_or(value).parse().ok()
 }
 
 /// The fields of `/proc/PID/stat` from the state on, which is the third.
