@@ -117,7 +117,7 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<u8> {
     stay(Start::new(folder, config, state_dir))
 }
 
-/// The daemon's own process image: what [`run`] became.
+/// The daemon's own process image: what [`run()`] became.
 pub(crate) fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(2);
     let folder = PathBuf::from(arguments.next().unwrap_or_default());

@@ -1,6 +1,6 @@
 //! Which jobs there are: made from the configuration and the identity, and handed to the daemon as one document in RAM.
 //!
-//! A child makes it ([`write`]), so that the daemon itself reads no configuration file and no key: what a parser of
+//! A child makes it ([`write()`]), so that the daemon itself reads no configuration file and no key: what a parser of
 //! configurations takes, an idle daemon does not hold. A configuration that is broken makes no document.
 
 use std::fs;

@@ -238,6 +238,7 @@ impl<'a> Desk<'a> {
 
     fn said(&self, answer: &PollAnswer) -> LastPoll {
         let now = (self.clock)().now_unix_s;
+        let is_open = !answer.requests.is_empty() || !answer.sessions.is_empty();
         LastPoll {
             skew_s: answer.made_unix_s.saturating_sub(now),
             asked_unix_s: now,
@@ -245,7 +246,7 @@ impl<'a> Desk<'a> {
             sessions: answer.sessions.clone(),
             closed_sessions: answer.closed_sessions.clone(),
             state: answer.state.clone(),
-            open: !answer.revoked && !(answer.requests.is_empty() && answer.sessions.is_empty()),
+            open: is_open && !answer.revoked,
             taken_in: false,
             tended_unix_s: 0,
             session_ends_unix_s: self.last_poll().session_ends_unix_s,
