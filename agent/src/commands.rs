@@ -10,6 +10,7 @@ mod collect;
 mod config;
 mod enroll;
 mod explain;
+mod forget;
 mod job;
 mod judge;
 mod log;
@@ -20,11 +21,13 @@ mod redact;
 mod remember;
 mod replay;
 mod resume;
+mod rotate_key;
 mod run;
 mod setup;
 pub(crate) mod show;
 mod status;
 mod support;
+mod unenroll;
 mod unmask;
 mod upload;
 mod verify;
@@ -66,6 +69,9 @@ commands! {
     RecoveryKey: recovery_key,
     Enroll: enroll,
     Upload: upload,
+    RotateKey: rotate_key,
+    Unenroll: unenroll,
+    Forget: forget,
     Redact: redact,
     Unmask: unmask,
     Support: support,

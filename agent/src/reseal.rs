@@ -86,7 +86,7 @@ impl Resealer<'_> {
         let mut opened = Opened::read(path)?;
         let manifest = opened.envelope.manifest.clone();
         let named = opened.named_key()?;
-        if named != key.public() {
+        if !self.identity.is_own(&named)? {
             return Ok(Ready::Not(format!("it was made by another key, {}", named.fingerprint())));
         }
         opened.verify_signature(&named)?;

@@ -12,7 +12,7 @@ use assay_bundle::keys::SigningKey;
 use assay_bundle::poll::PollAnswer;
 use assay_bundle::statement::Signed;
 use assay_bundle::support_request::SupportRequest;
-use assay_uploader::{Portal, Spool, Trust};
+use assay_uploader::{Portal, PortalError, Spool, Trust};
 use serde::{Deserialize, Serialize};
 
 use super::copy::{OwnCommand, RecoveryCopy};
@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::{NextStep, refuse};
-use crate::{clock, output, portal};
+use crate::{clock, output, portal, portal_keys, revoked};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
@@ -136,16 +136,32 @@ impl<'a> Desk<'a> {
 
     /// Asks the portal what is open, and takes in what it says.
     pub(crate) async fn poll(&self, known: Option<&str>) -> anyhow::Result<(PollAnswer, Vec<Came>)> {
-        let answer = self.portal()?.poll(&self.key, &self.trust, known, known.is_some()).await.or_advise(
+        let portal = self.portal()?;
+        let asked = portal.poll(&self.key, &self.trust, known, known.is_some()).await;
+        let shown = asked.as_ref().map_or(u64::MAX, |answer| answer.keys_number);
+        let strange = matches!(asked, Err(PortalError::Trust(_)));
+        if (strange || asked.is_ok()) && shown > Trust::keys_number(&self.enrolment.card).unwrap_or_default() {
+            let newer = portal_keys::refresh(self.context, &self.identity, &self.enrolment, &portal).await?;
+            if newer.is_some() {
+                return Err(refuse(
+                    "the portal has new keys, signed by its root key: they are taken now",
+                    "call again; nothing needs doing",
+                ));
+            }
+        }
+        let answer = asked.or_advise(
             "the portal could not be asked",
             "see that this NAS reaches it, and call again; a request also comes as a file: `assay support fetch FILE`",
         )?;
         if answer.revoked {
+            revoked::hear_poll(self.context, &answer)?;
             return Err(refuse(
                 "the portal has revoked this device's key: nothing is asked of it and nothing is taken from it",
                 "ask your support engineer for a new code: `assay enroll`",
             ));
         }
+        revoked::clear(self.context);
+        self.identity.sequence().go_above(answer.last_seq)?;
         let last = LastPoll {
             skew_s: answer.made_unix_s.saturating_sub((self.clock)().now_unix_s),
             asked_unix_s: (self.clock)().now_unix_s,
