@@ -104,8 +104,10 @@ impl Identity {
     pub(crate) fn former_keys(&self) -> anyhow::Result<Vec<FormerKey>> {
         let path = self.dir.join(FORMER_KEYS);
         match fs::read(&path) {
-            Ok(bytes) => json::from_slice(&bytes)
-                .or_advise(format!("{} is damaged", path.display()), "remove it: the portal remembers them too"),
+            Ok(bytes) => json::from_slice(&bytes).or_advise(
+                format!("{} is damaged", path.display()),
+                "remove it: the portal remembers them too",
+            ),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error).or_advise(cannot_read(&path), "run as administrator (root)"),
         }
@@ -120,9 +122,29 @@ impl Identity {
         Ok(self.former_keys()?.iter().any(|former| former.public_key == line))
     }
 
-    /// Remembers a key that another one takes the place of.
-    pub(crate) fn remember_former(&self, key: &PublicKey, now_unix_s: i64) -> anyhow::Result<()> {
-        let list = rotation::with_former(self.former_keys()?, key, now_unix_s);
+    /// Whether the portal takes what this key sealed: the key of now, or one that it saw replaced.
+    pub(crate) fn is_at_portal(&self, key_id: &str) -> anyhow::Result<bool> {
+        if self.public()?.is_some_and(|key| key.fingerprint() == key_id) {
+            return Ok(true);
+        }
+        let named = |former: &FormerKey| {
+            PublicKey::from_openssh(&former.public_key).is_ok_and(|key| key.fingerprint() == key_id)
+        };
+        Ok(self.former_keys()?.iter().any(|former| former.at_portal && named(former)))
+    }
+
+    /// Remembers a key that another one takes the place of. One that the portal did not see replaced (a new enrolment)
+    /// takes the earlier ones with it: that portal knows none of them as this enrolment's.
+    pub(crate) fn remember_former(
+        &self,
+        key: &PublicKey,
+        now_unix_s: i64,
+        at_portal: bool,
+    ) -> anyhow::Result<()> {
+        let mut list = rotation::with_former(self.former_keys()?, key, now_unix_s, at_portal);
+        if !at_portal {
+            list.iter_mut().for_each(|former| former.at_portal = false);
+        }
         output::replace_private(&self.dir.join(FORMER_KEYS), &serde_json::to_vec_pretty(&list)?)
     }
 

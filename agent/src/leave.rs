@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::support::desk::Desk;
 use crate::trouble::{NextStep, refuse};
-use crate::{output, portal, portal_keys, revoked, terminal};
+use crate::{chassis, output, portal, portal_keys, revoked, source, terminal};
 
 /// The setting that lets the health report leave.
 const SCHEDULE: &str = "report.schedule";
@@ -107,8 +107,10 @@ impl<'a> Leaving<'a> {
         Ok(portal::enrolled(&self.enrolment, &self.settings.config, &self.identity, self.context.clock)?)
     }
 
-    /// The portal as its keys are now.
+    /// The portal as its keys are now. A key that came with drives from another unit ends nothing for that one.
     async fn current(&self) -> anyhow::Result<(Portal, Trust)> {
+        let here = source::who(&self.settings.config, &self.context.paths).await?;
+        chassis::check(&self.enrolment.chassis, &chassis::marks(&here))?;
         let portal = self.portal()?;
         let newer = portal_keys::refresh(self.context, &self.identity, &self.enrolment, &portal).await?;
         let enrolment = newer.as_ref().unwrap_or(&self.enrolment);
@@ -140,7 +142,10 @@ impl<'a> Leaving<'a> {
     /// Writes all that the portal has into a file, whole or not at all; its size.
     pub(crate) async fn export(&self, file: &Path) -> anyhow::Result<u64> {
         if file.exists() {
-            return Err(refuse(format!("{} is there already", file.display()), "name a file that is not there"));
+            return Err(refuse(
+                format!("{} is there already", file.display()),
+                "name a file that is not there",
+            ));
         }
         let (portal, _) = self.current().await?;
         let mut partial = file.as_os_str().to_owned();
@@ -215,7 +220,9 @@ impl<'a> Leaving<'a> {
         if self.settings.config.report_schedule.is_none() {
             return (false, None);
         }
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == SCHEDULE) else { return (false, None) };
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == SCHEDULE) else {
+            return (false, None);
+        };
         let file = self.context.config_file();
         let ended = config::edit::put(&file, setting, "\"\"", "");
         let stands = || match self.context.settings() {
@@ -226,7 +233,9 @@ impl<'a> Leaving<'a> {
             Ok(()) if !stands() => (true, None),
             _ => (
                 false,
-                Some(format!("{SCHEDULE} is still set; nothing is sent without an enrolment, remove it yourself")),
+                Some(format!(
+                    "{SCHEDULE} is still set; nothing is sent without an enrolment, remove it yourself"
+                )),
             ),
         }
     }
@@ -246,7 +255,10 @@ pub(crate) fn confirm(yes: bool, what: &str, otherwise: &str) -> anyhow::Result<
     }
     let _ = write!(std::io::stderr().lock(), "Do you want that? [y/N] ");
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).or_advise("your answer could not be read", "call again")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .or_advise("your answer could not be read", "call again")?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(refuse(format!("you said no: {otherwise}"), "nothing needs doing")),

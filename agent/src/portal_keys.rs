@@ -50,6 +50,8 @@ pub(crate) async fn refresh(
     let what = if same_recipient { "its online key" } else { "its keys and whom bundles are encrypted for" };
     let words = format!("the portal changed {what} (number {number}, signed by its root key)");
     Log::of(context).note(What::Key, None, &words);
-    output::say(&format!("The portal changed {what}: number {number}, signed by the root key that you compared."));
+    output::say(&format!(
+        "The portal changed {what}: number {number}, signed by the root key that you compared."
+    ));
     Ok(Some(newer))
 }

@@ -60,12 +60,13 @@ pub(crate) async fn finish(
         portal_root: root.fingerprint(),
     };
     let changed = portal.change_key(&new, &Signed::new(&change, &old)?).await?;
-    identity.remember_former(&old.public(), context.clock.now_unix_s)?;
+    identity.remember_former(&old.public(), context.clock.now_unix_s, true)?;
     identity.update(&Enrolment { key_id: changed.key_id, ..enrolment.clone() })?;
     identity.sequence().go_above(changed.last_seq)?;
     // Last: this file is what says that the change is not over.
     identity.put_next_key_in_place()?;
-    let words = format!("the key changed from {} to {}", old.public().fingerprint(), new.public().fingerprint());
+    let words =
+        format!("the key changed from {} to {}", old.public().fingerprint(), new.public().fingerprint());
     Log::of(context).note(What::Key, None, &words);
     Ok(Some(new))
 }
@@ -127,16 +128,23 @@ pub(crate) struct FormerKey {
     pub(crate) public_key: String,
     /// Device's clock, seconds since 1970.
     pub(crate) replaced_unix_s: i64,
+    /// Whether the portal knows it as an earlier key of this device: then what it sealed is sent as it is.
+    pub(crate) at_portal: bool,
 }
 
 /// Most earlier keys that are remembered (judgement: a spool outlives no more changes than that).
 const MOST_FORMER: usize = 32;
 
 /// The list with one more at its end, without repetition.
-pub(crate) fn with_former(mut list: Vec<FormerKey>, key: &PublicKey, now_unix_s: i64) -> Vec<FormerKey> {
+pub(crate) fn with_former(
+    mut list: Vec<FormerKey>,
+    key: &PublicKey,
+    now_unix_s: i64,
+    at_portal: bool,
+) -> Vec<FormerKey> {
     let public_key = key.to_openssh();
     list.retain(|former| former.public_key != public_key);
-    list.push(FormerKey { public_key, replaced_unix_s: now_unix_s });
+    list.push(FormerKey { public_key, replaced_unix_s: now_unix_s, at_portal });
     let surplus = list.len().saturating_sub(MOST_FORMER);
     list.drain(..surplus);
     list
@@ -178,10 +186,10 @@ mod tests {
     fn earlier_keys_are_remembered_once_and_not_for_ever() {
         let key = || SigningKey::generate().expect("a key").public();
         let one = key();
-        let list = with_former(with_former(Vec::new(), &one, 1), &one, 2);
+        let list = with_former(with_former(Vec::new(), &one, 1, true), &one, 2, true);
         assert_eq!(list.len(), 1);
         assert_eq!(list[0].replaced_unix_s, 2);
-        let many = (0..40).fold(list, |list, at| with_former(list, &key(), at));
+        let many = (0..40).fold(list, |list, at| with_former(list, &key(), at, true));
         assert_eq!(many.len(), MOST_FORMER);
         assert_eq!(many.last().map(|former| former.replaced_unix_s), Some(39));
     }

@@ -136,7 +136,10 @@ impl Statement for Revocation {
         require(is_id(&self.device_id), "device_id is no id")?;
         require(is_fingerprint(&self.key_id), "key_id is no fingerprint")?;
         require(is_plain(&self.call_nonce, 64, false), "call_nonce is no nonce")?;
-        require(is_plain(&self.reason, MOST_REASON_BYTES, false), "reason is empty, too long or no plain text")
+        require(
+            is_plain(&self.reason, MOST_REASON_BYTES, false),
+            "reason is empty, too long or no plain text",
+        )
     }
 }
 

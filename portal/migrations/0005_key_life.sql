@@ -26,8 +26,8 @@ ALTER TABLE devices ADD COLUMN doubt_at INTEGER;
 CREATE TABLE boots (
     device_id TEXT NOT NULL REFERENCES devices (id),
     boot_id TEXT NOT NULL,
-    first_at INTEGER NOT NULL,                -- portal's clock
-    last_live_at INTEGER,                     -- last call of its own; a bundle may come late
+    first_no INTEGER NOT NULL,                -- place of its first word among the device's words
+    live_no INTEGER,                          -- of its last call; a bundle may come late
     first_made_at INTEGER,                    -- device's clock in bundles, where it can be right
     most_seq INTEGER,
     PRIMARY KEY (device_id, boot_id)
@@ -41,7 +41,3 @@ CREATE TABLE device_events (
     words TEXT NOT NULL
 ) STRICT;
 CREATE INDEX device_events_device ON device_events (device_id, at);
-
--- A device that asks again for its deletion gets the same receipt.
-ALTER TABLE deletions ADD COLUMN key_id TEXT;
-CREATE INDEX deletions_key ON deletions (key_id);

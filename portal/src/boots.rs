@@ -17,10 +17,10 @@ const MARGIN_S: i64 = 600;
 pub struct Boot {
     /// Kernel's random id.
     pub boot_id: String,
-    /// When it was heard of first, portal's clock.
-    pub first_at: i64,
-    /// When it last made a call of its own that told its boot.
-    pub last_live_at: Option<i64>,
+    /// Place of its first word among those of the device: order needs no clock.
+    pub first_no: i64,
+    /// Place of its last word that was a call.
+    pub live_no: Option<i64>,
     /// Device's clock in its first bundle by that clock.
     pub first_made_at: Option<i64>,
     /// Highest number it gave.
@@ -44,7 +44,7 @@ pub enum Used {
 pub struct Heard {
     /// Kernel's random id of its boot.
     pub boot_id: String,
-    /// When it came, portal's clock.
+    /// When it came, portal's clock: for people.
     pub at: i64,
     /// Whether it is of now: a call. A bundle may have waited.
     pub is_live: bool,
@@ -111,9 +111,9 @@ pub fn judge(boots: &[Boot], last_seq: i64, heard: &Heard) -> Option<Doubt> {
         return Some(Doubt::Cloned(format!("Number {number} was given to two bundles within one boot.")));
     }
     if let Some(own) = own {
-        let last_heard = own.last_live_at.unwrap_or(own.first_at);
+        let last_heard = own.live_no.unwrap_or(own.first_no);
         let spoke_between =
-            heard.is_live && others().any(|other| other.last_live_at.is_some_and(|at| at > last_heard));
+            heard.is_live && others().any(|other| other.live_no.is_some_and(|place| place > last_heard));
         // By the device's own clock: this boot, another, this one again.
         let made_between = heard.made_at.is_some_and(|made| {
             others().filter_map(|other| other.first_made_at).any(|other| {
@@ -121,7 +121,9 @@ pub fn judge(boots: &[Boot], last_seq: i64, heard: &Heard) -> Option<Doubt> {
             })
         });
         if spoke_between || made_between {
-            return Some(Doubt::Cloned("An earlier boot spoke again after a later one had spoken.".to_owned()));
+            return Some(Doubt::Cloned(
+                "An earlier boot spoke again after a later one had spoken.".to_owned(),
+            ));
         }
     }
     if heard.used == Used::ByOtherBoot {
@@ -153,22 +155,24 @@ mod tests {
     struct Unit {
         boots: Vec<Boot>,
         last_seq: i64,
+        words: i64,
     }
 
     impl Unit {
         fn hears(&mut self, heard: &Heard) -> Option<&'static str> {
             let doubt = judge(&self.boots, self.last_seq, heard).map(|doubt| doubt.kind());
-            let live = heard.is_live.then_some(heard.at);
+            self.words += 1;
+            let live = heard.is_live.then_some(self.words);
             match self.boots.iter_mut().find(|boot| boot.boot_id == heard.boot_id) {
                 Some(boot) => {
-                    boot.last_live_at = boot.last_live_at.max(live);
+                    boot.live_no = boot.live_no.max(live);
                     boot.first_made_at = [boot.first_made_at, heard.made_at].into_iter().flatten().min();
                     boot.most_seq = boot.most_seq.max(heard.seq);
                 }
                 None => self.boots.push(Boot {
                     boot_id: heard.boot_id.clone(),
-                    first_at: heard.at,
-                    last_live_at: live,
+                    first_no: self.words,
+                    live_no: live,
                     first_made_at: heard.made_at,
                     most_seq: heard.seq,
                 }),
@@ -181,7 +185,7 @@ mod tests {
     }
 
     fn check(words: &[(Heard, Option<&str>)]) {
-        let mut unit = Unit { boots: Vec::new(), last_seq: 0 };
+        let mut unit = Unit { boots: Vec::new(), last_seq: 0, words: 0 };
         for (place, (heard, expected)) in words.iter().enumerate() {
             assert_eq!(unit.hears(heard), *expected, "word {place}: {heard:?}");
         }
@@ -233,11 +237,7 @@ mod tests {
 
     #[test]
     fn two_units_interleave() {
-        check(&[
-            (call("a", 1, 64), None),
-            (call("b", 2, 64), None),
-            (call("a", 3, 64), Some("cloned")),
-        ]);
+        check(&[(call("a", 1, 64), None), (call("b", 2, 64), None), (call("a", 3, 64), Some("cloned"))]);
         check(&[
             (bundle("a", 1, 1, 1), None),
             (bundle("b", 2, 2, 65), None),

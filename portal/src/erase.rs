@@ -69,7 +69,6 @@ pub async fn erase(
         now: receipt.deleted_unix_s,
         document: &signed.document,
         signature: &signed.signature,
-        key_id: &device.key_id,
     };
     store.erase_device(&device.id, &deletion).await?;
     Ok(signed)

@@ -58,7 +58,10 @@ pub async fn items(dir: &DataDir, store: &Store, device: &Device) -> Result<Vec<
         add(path, Content::Bytes(serde_json::to_vec(&signed)?));
     }
     for (place, report) in store.reports_of_device(&device.id, i64::MAX).await?.into_iter().enumerate() {
-        add(format!("reports/{:04}-{}.json", place, report.received_at), Content::Bytes(report.report.into_bytes()));
+        add(
+            format!("reports/{:04}-{}.json", place, report.received_at),
+            Content::Bytes(report.report.into_bytes()),
+        );
     }
     for (id, _) in store.bundle_files_of(&device.id).await? {
         for folder in [dir.objects(), dir.quarantine()] {

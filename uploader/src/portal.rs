@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use assay_bundle::enrolment::{EnrolmentAnswer, EnrolmentRequest, PortalCard};
 use assay_bundle::health_report::{HealthReport, is_boot_id};
-use assay_bundle::key_life::Revocation;
 use assay_bundle::keys::SigningKey;
 use serde::de::DeserializeOwned;
 
@@ -31,14 +30,11 @@ pub use error::{Cause, PortalError};
 pub use options::{ClockTrust, Now, PortalOptions, system_now};
 
 use crate::rate::Bucket;
-use crate::trust::{Trust, TrustError};
+use crate::trust::Trust;
 use address::Address;
 use answer::Answer;
 use call::{Body, Call};
 use verifier::PortalVerifier;
-
-/// The portal's word for a key that it has revoked.
-const REVOKED: &str = "key-revoked";
 
 /// A portal that can be called. Making one opens no connection.
 pub struct Portal {
@@ -232,8 +228,7 @@ impl Portal {
         self.unless_revoked(key, call, answer)
     }
 
-    /// The answer, unless the portal says in it, signed and about this very call, that the key was revoked. The same
-    /// without a signature that counts is an ordinary refusal: somebody on the way must not silence a device.
+    /// The answer, unless the portal says in it that the key was revoked.
     fn unless_revoked(
         &self,
         key: Option<&SigningKey>,
@@ -241,12 +236,9 @@ impl Portal {
         answer: Answer,
     ) -> Result<Answer, PortalError> {
         let (Some(key), Some(nonce), Some(trust)) = (key, call.nonce, &self.trust) else { return Ok(answer) };
-        let told = answer.problem().filter(|problem| problem.kind == REVOKED).and_then(|problem| problem.signed);
-        let Some(signed) = told else { return Ok(answer) };
-        let revocation: Revocation = trust.open(&signed)?;
-        match revocation.answers(&key.public().fingerprint(), nonce) {
-            true => Err(PortalError::Revoked(Box::new(revocation))),
-            false => Err(TrustError::OtherCall.into()),
+        match life::revocation(answer.problem(), trust, &key.public().fingerprint(), nonce)? {
+            Some(revocation) => Err(PortalError::Revoked(Box::new(revocation))),
+            None => Ok(answer),
         }
     }
 }

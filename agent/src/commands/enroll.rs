@@ -100,7 +100,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             if moved.is_empty()
                 && let Some(old) = identity.public()?
             {
-                identity.remember_former(&old, context.clock.now_unix_s)?;
+                identity.remember_former(&old, context.clock.now_unix_s, false)?;
             }
             identity.replace_key(&key)?;
         }

@@ -230,7 +230,10 @@ fn words(status: &Status) -> String {
         line("REVOKED", &told.words());
     }
     if status.key_change_begun {
-        line("", "a new key waits for the portal to take it: `assay rotate-key` or the next upload ends the change");
+        line(
+            "",
+            "a new key waits for the portal to take it: `assay rotate-key` or the next upload ends the change",
+        );
     }
     match &status.enrolment {
         Some(enrolment) => {

@@ -51,16 +51,19 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         false => "the enrolment ended; the portal could not be told",
     })?;
     match args.json {
-        true => output::print_json(&serde_json::json!({ "told_portal": told, "why_not": why, "left": left }))?,
+        true => {
+            output::print_json(&serde_json::json!({ "told_portal": told, "why_not": why, "left": left }))?
+        }
         false => output::print(words(told, &left))?,
     }
     Ok(0)
 }
 
 fn is_gone(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<PortalError>()).any(|error| {
-        error.revocation().is_some() || error.kind() == Some("unknown-key")
-    })
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<PortalError>())
+        .any(|error| error.revocation().is_some() || error.kind() == Some("unknown-key"))
 }
 
 fn words(told: bool, left: &Left) -> String {

@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::{NextStep, refuse};
-use crate::{clock, output, portal, portal_keys, revoked};
+use crate::{chassis, clock, output, portal, portal_keys, revoked, source};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
@@ -136,11 +136,17 @@ impl<'a> Desk<'a> {
 
     /// Asks the portal what is open, and takes in what it says.
     pub(crate) async fn poll(&self, known: Option<&str>) -> anyhow::Result<(PollAnswer, Vec<Came>)> {
+        if known.is_none() {
+            // A key that came with drives from another unit asks nothing in that one's name.
+            let here = source::who(&self.settings.config, &self.context.paths).await?;
+            chassis::check(&self.enrolment.chassis, &chassis::marks(&here))?;
+        }
         let portal = self.portal()?;
         let asked = portal.poll(&self.key, &self.trust, known, known.is_some()).await;
         let shown = asked.as_ref().map_or(u64::MAX, |answer| answer.keys_number);
         let strange = matches!(asked, Err(PortalError::Trust(_)));
-        if (strange || asked.is_ok()) && shown > Trust::keys_number(&self.enrolment.card).unwrap_or_default() {
+        if (strange || asked.is_ok()) && shown > Trust::keys_number(&self.enrolment.card).unwrap_or_default()
+        {
             let newer = portal_keys::refresh(self.context, &self.identity, &self.enrolment, &portal).await?;
             if newer.is_some() {
                 return Err(refuse(

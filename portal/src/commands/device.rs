@@ -130,7 +130,11 @@ async fn key_move(store: &Store, old: &str, new: &str) -> anyhow::Result<String>
          its next call.\n{}",
         old.key_id,
         new.key_id,
-        if same_unit { "Bundles that were sealed under the old key are taken from the new one.\n" } else { "" },
+        if same_unit {
+            "Bundles that were sealed under the old key are taken from the new one.\n"
+        } else {
+            ""
+        },
     ))
 }
 
@@ -236,7 +240,11 @@ async fn show(store: &Store, device: &str, json: bool) -> anyhow::Result<String>
         device.last_seq,
     );
     if let Some(at) = device.revoked_at {
-        text.push_str(&format!("REVOKED      {}: {}\n", clock::for_people(at), visible(device.revoked_words())));
+        text.push_str(&format!(
+            "REVOKED      {}: {}\n",
+            clock::for_people(at),
+            visible(device.revoked_words())
+        ));
     }
     if let Some(heir) = &device.moved_to {
         text.push_str(&format!("moved to     device {heir}\n"));
@@ -258,7 +266,12 @@ async fn show(store: &Store, device: &str, json: bool) -> anyhow::Result<String>
         text.push_str(&format!("same serial  key {} (device {}), {state}\n", other.key_id, other.id));
     }
     for event in &events {
-        text.push_str(&format!("{}  {}: {}\n", clock::for_people(event.at), event.what, visible(&event.words)));
+        text.push_str(&format!(
+            "{}  {}: {}\n",
+            clock::for_people(event.at),
+            event.what,
+            visible(&event.words)
+        ));
     }
     Ok(text)
 }

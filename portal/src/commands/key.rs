@@ -4,8 +4,9 @@
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use super::card::published;
 use crate::config::Settings;
-use crate::files::DataDir;
+use crate::files::{DataDir, write_whole};
 use crate::identity::{Identity, Rotation};
 
 /// What can be asked about the portal's keys.
@@ -45,7 +46,14 @@ pub fn run(settings: &Settings, command: &KeyCommand) -> anyhow::Result<()> {
                 bail!("say what is replaced: --online, --recipient or both");
             }
             let _taken = dir.take().context("keys are replaced while the portal does not serve")?;
-            Identity::rotate(&dir, Rotation { online: what.online, recipient: what.recipient })?
+            let identity =
+                Identity::rotate(&dir, Rotation { online: what.online, recipient: what.recipient })?;
+            // Commands that show the card before the next start show the one that it will have.
+            if let Ok(card) = published(&dir) {
+                let card = identity.card(&card.name, &card.url, &card.tls_key_pin);
+                write_whole(&dir.card(), &serde_json::to_vec_pretty(&card)?, 0o644)?;
+            }
+            identity
         }
     };
     let mut text = format!(

@@ -193,7 +193,8 @@ pub(super) async fn handle(
         Some((key.key_id, clock::for_people(key.valid_from), until))
     });
     let events = app.store.events_of(&device.id).await?.into_iter();
-    let events = events.map(|event| (clock::for_people(event.at), visible(&event.what), visible(&event.words)));
+    let events =
+        events.map(|event| (clock::for_people(event.at), visible(&event.what), visible(&event.words)));
     render(&Page {
         viewer,
         keys: keys.collect(),

@@ -19,10 +19,7 @@ use crate::refusal::{Refusal, chain};
 use crate::store::key_life::{KeyChange, NewKey};
 
 /// Changes the key.
-pub(super) async fn handle(
-    State(app): State<Shared>,
-    request: Request,
-) -> Result<Json<KeyChanged>, Refusal> {
+pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<Json<KeyChanged>, Refusal> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, super::MOST_BODY_BYTES)
         .await
@@ -32,9 +29,9 @@ pub(super) async fn handle(
         .map_err(|error| Refusal::bad_call(format!("The change of the key is not understood: {error}.")))?;
     let old = sshsig::named_key(&signed.signature)
         .map_err(|error| Refusal::bad_call(format!("The change of the key is not signed: {error}.")))?;
-    let change: DeviceKeyChange = signed
-        .open(&old)
-        .map_err(|error| Refusal::bad_call(format!("The change of the key is refused: {}.", chain(&error))))?;
+    let change: DeviceKeyChange = signed.open(&old).map_err(|error| {
+        Refusal::bad_call(format!("The change of the key is refused: {}.", chain(&error)))
+    })?;
     let new = PublicKey::from_openssh(&change.new_key)
         .map_err(|_| Refusal::bad_call("The new key is not an Ed25519 key."))?;
     device_call::possession(&app, &parts, &new).await?;

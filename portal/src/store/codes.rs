@@ -187,8 +187,5 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
 }
 
 async fn device(tx: &mut SqliteConnection, key_id: &str) -> Result<Option<Device>, sqlx::Error> {
-    sqlx::query_as(devices!("WHERE key_id = ?"))
-    .bind(key_id)
-    .fetch_optional(tx)
-    .await
+    sqlx::query_as(devices!("WHERE key_id = ?")).bind(key_id).fetch_optional(tx).await
 }

@@ -65,10 +65,10 @@ impl Store {
     /// When the database fails.
     pub async fn device_by_key(&self, key_id: &str) -> Result<Option<Device>, StoreError> {
         sqlx::query_as(devices!("WHERE key_id = ?"))
-        .bind(key_id)
-        .fetch_optional(&self.readers)
-        .await
-        .doing("find a device by its key")
+            .bind(key_id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find a device by its key")
     }
 
     /// A device by the portal's name.
@@ -77,10 +77,10 @@ impl Store {
     /// When the database fails.
     pub async fn device(&self, id: &str) -> Result<Option<Device>, StoreError> {
         sqlx::query_as(devices!("WHERE id = ?"))
-        .bind(id)
-        .fetch_optional(&self.readers)
-        .await
-        .doing("find a device")
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find a device")
     }
 
     /// Other keys that were enrolled for the same serial number: a replaced key, or two boxes with one identity.
@@ -89,11 +89,11 @@ impl Store {
     /// When the database fails.
     pub async fn same_serial(&self, device: &Device) -> Result<Vec<Device>, StoreError> {
         sqlx::query_as(devices!("WHERE serial = ? AND id <> ? ORDER BY enrolled_at"))
-        .bind(&device.serial)
-        .bind(&device.id)
-        .fetch_all(&self.readers)
-        .await
-        .doing("find other keys of a serial number")
+            .bind(&device.serial)
+            .bind(&device.id)
+            .fetch_all(&self.readers)
+            .await
+            .doing("find other keys of a serial number")
     }
 
     /// Keys that a person may mean by a text: the portal's name, a fingerprint, or a serial number.
@@ -102,10 +102,10 @@ impl Store {
     /// When the database fails.
     pub async fn devices_named(&self, text: &str) -> Result<Vec<Device>, StoreError> {
         sqlx::query_as(devices!("WHERE id = ?1 OR key_id = ?1 OR serial = ?1 ORDER BY enrolled_at"))
-        .bind(text)
-        .fetch_all(&self.readers)
-        .await
-        .doing("find devices by name")
+            .bind(text)
+            .fetch_all(&self.readers)
+            .await
+            .doing("find devices by name")
     }
 
     /// Revokes a key and cancels its open requests; `false` when it was revoked before.

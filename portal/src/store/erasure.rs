@@ -29,12 +29,10 @@ pub struct Deletion<'a> {
     pub document: &'a str,
     /// Signature over them.
     pub signature: &'a str,
-    /// Key that it names.
-    pub key_id: &'a str,
 }
 
 /// Statements that leave nothing of a device, in the order that the references demand. `?1` is the device.
-const ERASE: [&str; 17] = [
+const ERASE: [&str; 18] = [
     "DELETE FROM consents WHERE request_id IN (SELECT id FROM requests WHERE device_id = ?1)",
     "DELETE FROM support_sessions WHERE device_id = ?1",
     "DELETE FROM requests WHERE device_id = ?1",
@@ -45,7 +43,9 @@ const ERASE: [&str; 17] = [
     "DELETE FROM nonces WHERE key_id IN (SELECT key_id FROM device_keys WHERE device_id = ?1)",
     "DELETE FROM enrolment_codes WHERE used_by_key IN (SELECT key_id FROM device_keys WHERE device_id = ?1)",
     "DELETE FROM boots WHERE device_id = ?1",
-    "DELETE FROM device_events WHERE device_id = ?1",
+    "DELETE FROM device_events WHERE device_id = ?1 OR EXISTS (SELECT 1 FROM device_keys
+         WHERE device_keys.device_id = ?1 AND instr(device_events.words, device_keys.key_id) > 0)",
+    "UPDATE devices SET revoked_reason = 'the key moved' WHERE moved_to = ?1",
     "DELETE FROM device_keys WHERE device_id = ?1",
     "UPDATE devices SET moved_to = NULL WHERE moved_to = ?1",
     "DELETE FROM enrolment_codes WHERE serial = (SELECT serial FROM devices WHERE id = ?1)",
@@ -114,7 +114,11 @@ impl Store {
     /// When the database fails.
     pub async fn deletion_of_key(&self, key_id: &str) -> Result<Option<Signed>, StoreError> {
         let found: Option<(String, String)> =
-            sqlx::query_as("SELECT document, signature FROM deletions WHERE key_id = ? ORDER BY deleted_at DESC")
+            // The receipt alone names the key, so nothing but the receipt is searched.
+            sqlx::query_as(
+                "SELECT document, signature FROM deletions WHERE json_extract(document, '$.key_id') = ?
+                 ORDER BY deleted_at DESC",
+            )
                 .bind(key_id)
                 .fetch_optional(&self.readers)
                 .await
@@ -130,12 +134,11 @@ impl Store {
         const DOING: &str = "delete a device";
         let mut connection = self.writer.acquire().await.doing(DOING)?;
         let mut tx = sqlx::Connection::begin(&mut *connection).await.doing(DOING)?;
-        sqlx::query("INSERT INTO deletions (id, deleted_at, document, signature, key_id) VALUES (?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO deletions (id, deleted_at, document, signature) VALUES (?, ?, ?, ?)")
             .bind(deletion.id)
             .bind(deletion.now)
             .bind(deletion.document)
             .bind(deletion.signature)
-            .bind(deletion.key_id)
             .execute(&mut *tx)
             .await
             .doing(DOING)?;

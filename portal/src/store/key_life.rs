@@ -76,7 +76,11 @@ pub(super) async fn is_known(tx: &mut SqliteConnection, key_id: &str) -> Result<
 
 /// Writes down that a key was enrolled, at the other keys of its serial number too: a second key for a known unit is
 /// never silent.
-pub(super) async fn enrolled(tx: &mut SqliteConnection, device: &Device, now: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn enrolled(
+    tx: &mut SqliteConnection,
+    device: &Device,
+    now: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO device_keys (key_id, device_id, public_key, valid_from) VALUES (?, ?, ?, ?)
          ON CONFLICT (key_id) DO NOTHING",
@@ -101,7 +105,9 @@ pub(super) async fn enrolled(tx: &mut SqliteConnection, device: &Device, now: i6
         note(tx, &other.id, now, "second key", &words).await?;
     }
     let words = match others.first() {
-        Some(other) => format!("enrolled; key {} is enrolled for the same serial number and still counts", other.key_id),
+        Some(other) => {
+            format!("enrolled; key {} is enrolled for the same serial number and still counts", other.key_id)
+        }
         None => "enrolled with a one-time code".to_owned(),
     };
     note(tx, &device.id, now, "enrolled", &words).await
@@ -295,7 +301,11 @@ impl Store {
         .await
         .doing(DOING)?;
         if done.rows_affected() == 1 {
-            sqlx::query("DELETE FROM boots WHERE device_id = ?").bind(id).execute(&mut *tx).await.doing(DOING)?;
+            sqlx::query("DELETE FROM boots WHERE device_id = ?")
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .doing(DOING)?;
             note(&mut tx, id, now, "doubt ended", words).await.doing(DOING)?;
         }
         tx.commit().await.doing(DOING)?;
@@ -307,12 +317,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn events_of(&self, device_id: &str) -> Result<Vec<DeviceEvent>, StoreError> {
-        sqlx::query_as("SELECT at, what, words FROM device_events WHERE device_id = ? ORDER BY id DESC LIMIT ?")
-            .bind(device_id)
-            .bind(MOST_EVENTS)
-            .fetch_all(&self.readers)
-            .await
-            .doing("list what happened to a device")
+        sqlx::query_as(
+            "SELECT at, what, words FROM device_events WHERE device_id = ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(device_id)
+        .bind(MOST_EVENTS)
+        .fetch_all(&self.readers)
+        .await
+        .doing("list what happened to a device")
     }
 }
 
@@ -382,24 +394,26 @@ async fn heard_in(
 ) -> Result<Option<Doubt>, sqlx::Error> {
     let Some(device) = by_id(tx, device_id).await? else { return Ok(None) };
     let boots: Vec<Boot> = sqlx::query_as(
-        "SELECT boot_id, first_at, last_live_at, first_made_at, most_seq FROM boots WHERE device_id = ?",
+        "SELECT boot_id, first_no, live_no, first_made_at, most_seq FROM boots WHERE device_id = ?",
     )
     .bind(device_id)
     .fetch_all(&mut *tx)
     .await?;
     let doubt = judge(&boots, device.last_seq, heard);
+    let place =
+        1 + boots.iter().map(|boot| boot.live_no.unwrap_or_default().max(boot.first_no)).max().unwrap_or(0);
     sqlx::query(
-        "INSERT INTO boots (device_id, boot_id, first_at, last_live_at, first_made_at, most_seq)
+        "INSERT INTO boots (device_id, boot_id, first_no, live_no, first_made_at, most_seq)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (device_id, boot_id) DO UPDATE SET
-             last_live_at = coalesce(max(last_live_at, ?4), last_live_at, ?4),
+             live_no = coalesce(?4, live_no),
              first_made_at = coalesce(min(first_made_at, ?5), first_made_at, ?5),
              most_seq = coalesce(max(most_seq, ?6), most_seq, ?6)",
     )
     .bind(device_id)
     .bind(&heard.boot_id)
-    .bind(heard.at)
-    .bind(heard.is_live.then_some(heard.at))
+    .bind(place)
+    .bind(heard.is_live.then_some(place))
     .bind(heard.made_at)
     .bind(heard.seq)
     .execute(&mut *tx)
@@ -407,7 +421,7 @@ async fn heard_in(
     sqlx::query(
         "DELETE FROM boots WHERE device_id = ?1 AND boot_id NOT IN
              (SELECT boot_id FROM boots WHERE device_id = ?1
-              ORDER BY coalesce(last_live_at, first_at) DESC LIMIT ?2)",
+              ORDER BY coalesce(live_no, first_no) DESC LIMIT ?2)",
     )
     .bind(device_id)
     .bind(MOST_BOOTS)

@@ -8,12 +8,33 @@ use std::path::Path;
 use assay_bundle::deletion::DeletionReceipt;
 use assay_bundle::key_life::{KeyChanged, Revocation};
 use assay_bundle::keys::SigningKey;
+use assay_bundle::problem::Problem;
 use assay_bundle::statement::Signed;
 use tokio::io::AsyncWriteExt;
 
 use super::call::{self, Body, Call};
 use super::{Portal, PortalError};
-use crate::trust::Trust;
+use crate::trust::{Trust, TrustError};
+
+/// The portal's word for a key that it has revoked.
+const REVOKED: &str = "key-revoked";
+
+/// The revocation in a refusal, when it is one: signed by the portal and about this very call. The same without a
+/// signature is an ordinary refusal, because somebody on the way must not silence a device.
+///
+/// # Errors
+/// A signature that is not the portal's, or a word about another call.
+pub(super) fn revocation(
+    problem: Option<Problem>,
+    trust: &Trust,
+    key_id: &str,
+    nonce: &str,
+) -> Result<Option<Revocation>, TrustError> {
+    let told = problem.filter(|problem| problem.kind == REVOKED).and_then(|problem| problem.signed);
+    let Some(signed) = told else { return Ok(None) };
+    let revocation: Revocation = trust.open(&signed)?;
+    if revocation.answers(key_id, nonce) { Ok(Some(revocation)) } else { Err(TrustError::OtherCall) }
+}
 
 impl Portal {
     /// Hands over a device's new key: `change` is signed by the old one, the call by `new`. The same change again gets
@@ -117,5 +138,56 @@ impl Portal {
         }
         let answer = super::answer::read(self, response).await?;
         Ok(Err(self.unless_revoked(Some(key), wanted, answer)?))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use assay_bundle::enrolment::PortalCard;
+    use assay_bundle::sshsig::{self, namespace};
+
+    #[test]
+    fn only_the_portals_word_about_this_call_silences() {
+        let key = || SigningKey::generate().expect("a key");
+        let (root, online, stranger, device) = (key(), key(), key(), key().public().fingerprint());
+        let online_key = online.public().to_openssh();
+        let card = PortalCard {
+            name: "P".to_owned(),
+            url: "https://p.example".to_owned(),
+            root_key: root.public().to_openssh(),
+            online_key_signature: sshsig::sign(&root, namespace::ROTATION, online_key.as_bytes()),
+            online_key,
+            recipient: "age1".to_owned(),
+            tls_key_pin: String::new(),
+            keys: None,
+        };
+        let trust = Trust::from_card(&card).expect("a card");
+        let word = |nonce: &str, key_id: &str, by: &SigningKey| {
+            let revocation = Revocation {
+                format: 1,
+                device_id: "d-1".to_owned(),
+                key_id: key_id.to_owned(),
+                call_nonce: nonce.to_owned(),
+                made_unix_s: 2,
+                revoked_unix_s: 1,
+                reason: "stolen".to_owned(),
+            };
+            Signed::new(&revocation, by).expect("acceptable")
+        };
+        let check = |kind: &str, signed: Option<Signed>, expected: Result<bool, ()>| {
+            let problem = Problem { kind: kind.into(), title: "t".into(), next_step: "n".into(), signed };
+            let found = revocation(Some(problem), &trust, &device, "this-call");
+            assert_eq!(found.map(|word| word.is_some()).map_err(drop), expected, "{kind}");
+        };
+        check(REVOKED, Some(word("this-call", &device, &online)), Ok(true));
+        check(REVOKED, None, Ok(false));
+        check("unknown-key", Some(word("this-call", &device, &online)), Ok(false));
+        check(REVOKED, Some(word("earlier-call", &device, &online)), Err(()));
+        check(REVOKED, Some(word("this-call", &stranger.public().fingerprint(), &online)), Err(()));
+        check(REVOKED, Some(word("this-call", &device, &stranger)), Err(()));
+        check(REVOKED, Some(word("this-call", &device, &root)), Err(()));
+        assert!(revocation(None, &trust, &device, "this-call").expect("nothing").is_none());
     }
 }

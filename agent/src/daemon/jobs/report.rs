@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use assay_bundle::health_report::{
-    DaemonCounters, FORMAT_VERSION, HealthReport, HealthReportError, LastCheck, SpoolDepth, Versions, is_boot_id,
+    DaemonCounters, FORMAT_VERSION, HealthReport, HealthReportError, LastCheck, SpoolDepth, Versions,
+    is_boot_id,
 };
 use assay_uploader::{Entry, State};
 
