@@ -1,4 +1,5 @@
-//! Deleting all of a device: files first, then rows, and a signed receipt is what is left.
+//! Deleting all of a device, with the earlier enrolments of its unit whose key moved to it: files first, then rows, and a
+//! signed receipt is what is left.
 //!
 //! A stop in between leaves rows without files, and asking again ends the work. Whoever calls this has made sure that
 //! nobody has a file of the device in hand.
@@ -39,9 +40,14 @@ pub async fn erase(
     online: &SigningKey,
     device: &Device,
 ) -> Result<Signed, EraseError> {
-    let bundles = store.bundle_files_of(&device.id).await?;
+    let unit = store.same_unit(device).await?;
+    let (mut bundles, mut uploads, mut requests) = (Vec::new(), Vec::new(), 0);
+    for one in &unit {
+        bundles.extend(store.bundle_files_of(&one.id).await?);
+        uploads.extend(store.upload_files_of(&one.id).await?);
+        requests += store.newest_requests(Some(&one.id), i64::MAX).await?.len();
+    }
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let requests = store.newest_requests(Some(&device.id), i64::MAX).await?;
     let receipt = DeletionReceipt {
         format: STATEMENT_FORMAT,
         id: uuid::Uuid::now_v7().to_string(),
@@ -50,11 +56,10 @@ pub async fn erase(
         deleted_unix_s: clock::now_unix_s(),
         bundles: count(bundles.len()),
         bundle_bytes: bundles.iter().map(|(_, size)| u64::try_from(*size).unwrap_or_default()).sum(),
-        requests: count(requests.len()),
+        requests: count(requests),
         portal_fingerprint: card.fingerprint(),
     };
     let signed = Signed::new(&receipt, online)?;
-    let uploads = store.upload_files_of(&device.id).await?;
     let kept = bundles.iter().flat_map(|(id, _)| [dir.objects().join(id), dir.quarantine().join(id)]);
     // A bundle that waits may lie under its upload's name still.
     for path in kept.chain(uploads.iter().map(|id| dir.uploads().join(id))) {
@@ -70,6 +75,7 @@ pub async fn erase(
         document: &signed.document,
         signature: &signed.signature,
     };
-    store.erase_device(&device.id, &deletion).await?;
+    let ids: Vec<String> = unit.into_iter().map(|one| one.id).collect();
+    store.erase_devices(&ids, &deletion).await?;
     Ok(signed)
 }

@@ -37,6 +37,20 @@ pub enum Content {
 /// When the database fails, or a document cannot be written as JSON.
 pub async fn items(dir: &DataDir, store: &Store, device: &Device) -> Result<Vec<Item>, ExportError> {
     let mut items = Vec::new();
+    for (place, one) in store.same_unit(device).await?.iter().enumerate() {
+        let about = if place == 0 { "device.json".to_owned() } else { format!("device-{}.json", one.id) };
+        add_device(dir, store, one, about, &mut items).await?;
+    }
+    Ok(items)
+}
+
+async fn add_device(
+    dir: &DataDir,
+    store: &Store,
+    device: &Device,
+    about_path: String,
+    items: &mut Vec<Item>,
+) -> Result<(), ExportError> {
     let mut add = |path: String, content| items.push(Item { path, content });
     let keys = store.keys_of(&device.id).await?.into_iter().map(|key| {
         serde_json::json!({ "key_id": key.key_id, "public_key": key.public_key,
@@ -51,17 +65,14 @@ pub async fn items(dir: &DataDir, store: &Store, device: &Device) -> Result<Vec<
         "revoked_at": device.revoked_at.map(clock::rfc3339), "revoked_reason": device.revoked_reason,
         "doubt": device.doubt, "keys": keys.collect::<Vec<_>>(), "events": events.collect::<Vec<_>>(),
     });
-    add("device.json".to_owned(), Content::Bytes(serde_json::to_vec_pretty(&about)?));
+    add(about_path, Content::Bytes(serde_json::to_vec_pretty(&about)?));
     for document in store.documents_of(&device.id).await? {
         let signed = Signed { document: document.document, signature: document.signature };
         let path = format!("documents/{}-{}.json", document.kind, document.id);
         add(path, Content::Bytes(serde_json::to_vec(&signed)?));
     }
     for (place, report) in store.reports_of_device(&device.id, i64::MAX).await?.into_iter().enumerate() {
-        add(
-            format!("reports/{:04}-{}.json", place, report.received_at),
-            Content::Bytes(report.report.into_bytes()),
-        );
+        add(format!("reports/{}-{place:04}.json", device.id), Content::Bytes(report.report.into_bytes()));
     }
     for (id, _) in store.bundle_files_of(&device.id).await? {
         for folder in [dir.objects(), dir.quarantine()] {
@@ -74,7 +85,7 @@ pub async fn items(dir: &DataDir, store: &Store, device: &Device) -> Result<Vec<
             add(format!("readings/{id}.json"), Content::Bytes(reading.into_bytes()));
         }
     }
-    Ok(items)
+    Ok(())
 }
 
 /// Writes an export as a tar.

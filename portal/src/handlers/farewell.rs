@@ -74,7 +74,10 @@ async fn delete(app: &App, device: &Device, nonce: &str) -> Result<Signed, Refus
     }
     // From here on nothing more comes from it.
     let device = revoke(app, device, DELETION).await?;
-    if !app.busy.close(&device.id) {
+    let unit = app.store.same_unit(&device).await?;
+    let reopen = || unit.iter().for_each(|one| app.busy.open(&one.id));
+    if !unit.iter().all(|one| app.busy.close(&one.id)) {
+        reopen();
         return Err(Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",
@@ -84,7 +87,7 @@ async fn delete(app: &App, device: &Device, nonce: &str) -> Result<Signed, Refus
         .with("retry-after", "5"));
     }
     let erased = erase::erase(&app.dir, &app.store, &app.card, &app.online, &device).await;
-    app.busy.open(&device.id);
+    reopen();
     let receipt = erased.map_err(|error| Refusal::internal(&error))?;
     tracing::info!(device = %device.id, "deleted a device at its owner's wish");
     Ok(receipt)

@@ -126,11 +126,15 @@ impl Store {
         Ok(found.map(|(document, signature)| Signed { document, signature }))
     }
 
-    /// Leaves nothing of a device but the receipt, in one transaction.
+    /// Leaves nothing of these devices, which are one unit's, but the receipt, in one transaction.
     ///
     /// # Errors
     /// When the database fails; everything is still there then.
-    pub async fn erase_device(&self, device_id: &str, deletion: &Deletion<'_>) -> Result<(), StoreError> {
+    pub async fn erase_devices(
+        &self,
+        device_ids: &[String],
+        deletion: &Deletion<'_>,
+    ) -> Result<(), StoreError> {
         const DOING: &str = "delete a device";
         let mut connection = self.writer.acquire().await.doing(DOING)?;
         let mut tx = sqlx::Connection::begin(&mut *connection).await.doing(DOING)?;
@@ -142,8 +146,10 @@ impl Store {
             .execute(&mut *tx)
             .await
             .doing(DOING)?;
-        for statement in ERASE {
-            sqlx::query(statement).bind(device_id).execute(&mut *tx).await.doing(DOING)?;
+        for device_id in device_ids {
+            for statement in ERASE {
+                sqlx::query(statement).bind(device_id).execute(&mut *tx).await.doing(DOING)?;
+            }
         }
         tx.commit().await.doing(DOING)?;
         // Older pages stand in the write-ahead log until it is folded in.

@@ -9,6 +9,8 @@ use crate::boots::{Boot, Doubt, Heard, judge};
 
 /// Boots of one device that are remembered (judgement: more boots than that within the life of a spool tell nothing).
 const MOST_BOOTS: i64 = 64;
+/// Earlier enrolments of a unit that are followed.
+const MOST_EARLIER: usize = 100;
 /// Events of one device that are shown.
 const MOST_EVENTS: i64 = 100;
 
@@ -228,6 +230,31 @@ impl Store {
         moved.await.doing(DOING)?;
         tx.commit().await.doing(DOING)?;
         Ok(true)
+    }
+
+    /// A device and those whose key moved to it within the same unit: what belongs together for its owner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn same_unit(&self, device: &Device) -> Result<Vec<Device>, StoreError> {
+        let mut all = vec![device.clone()];
+        let mut next = 0;
+        while let Some(heir) = all.get(next).map(|heir| heir.id.clone()) {
+            let before: Vec<Device> =
+                sqlx::query_as(devices!("WHERE moved_to = ? AND serial = ? ORDER BY enrolled_at"))
+                    .bind(&heir)
+                    .bind(&device.serial)
+                    .fetch_all(&self.readers)
+                    .await
+                    .doing("find earlier enrolments of a unit")?;
+            // A key moves once, so this ends; a circle would not.
+            all.extend(before.into_iter().filter(|one| one.id != device.id));
+            next += 1;
+            if next > MOST_EARLIER {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// Takes a revocation back; `false` when the key was not revoked.

@@ -229,6 +229,32 @@ async fn a_second_key_of_a_unit_is_never_silent() {
     // The record moved: what the old key sealed is the unit's.
     assert_eq!(new.send_accepted(&server, &waiting).await.last_seq, 9);
     fails(&server, &["device", "unrevoke", &old_id, "--reason", "x"], "moved to device");
+    // Whoever has the new key deleted, has everything of the unit deleted.
+    let farewell = Farewell {
+        format: 1,
+        device_id: shown(&server, &new.key)["device_id"].as_str().expect("a name").to_owned(),
+        key_id: new_id,
+        wants: Leaving::Deletion,
+        made_unix_s: now_unix_s(),
+        portal_root: root_of(&server).await,
+    };
+    let farewell = Signed::new(&farewell, &new.key).expect("acceptable");
+    let answer = asked_until_free(&new, &server, &farewell).await;
+    answer.ends(200);
+    fails(&server, &["device", "show", &old_id], "no device is called");
+}
+
+/// Says it until no bundle is in the worker's hands any more: it may be for a moment after its receipt.
+async fn asked_until_free(device: &Device, server: &Server, farewell: &Signed) -> super::server::Answer {
+    let begun = std::time::Instant::now();
+    loop {
+        let answer = device.tells(server, "/api/v1/farewell", farewell).await;
+        if answer.status != 503 {
+            return answer;
+        }
+        assert!(begun.elapsed() < super::server::CEILING, "{}", server.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
@@ -254,14 +280,7 @@ async fn a_deletion_is_answered_again() {
     let online = PublicKey::from_openssh(&server.card().await.online_key).expect("a key");
     let mut receipts = Vec::new();
     for _ in 0..2 {
-        // The worker may still have the bundle in hand for a moment after its receipt.
-        let answer = loop {
-            let answer = device.tells(&server, "/api/v1/farewell", &say(Leaving::Deletion)).await;
-            if answer.status != 503 {
-                break answer.ends(200);
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        };
+        let answer = asked_until_free(&device, &server, &say(Leaving::Deletion)).await.ends(200);
         let signed: Signed = serde_json::from_slice(&answer.body).expect("a statement");
         let receipt: DeletionReceipt = signed.open(&online).expect("the portal's word");
         assert_eq!((receipt.bundles, receipt.device_id.as_str()), (1, id.as_str()));
