@@ -17,5 +17,5 @@ pub struct Problem {
     /// The same as the portal's signed statement, where the caller has to act on it: a
     /// [`crate::key_life::Revocation`]. Without one, a refusal is only what somebody on the way may say too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signed: Option<Signed>,
+    pub signed: Option<Box<Signed>>,
 }

@@ -49,7 +49,7 @@ impl Refusal {
     /// The same with our signed word, which the device may act on.
     #[must_use]
     pub fn signed(mut self, signed: Signed) -> Self {
-        self.problem.signed = Some(signed);
+        self.problem.signed = Some(Box::new(signed));
         self
     }
 

@@ -177,6 +177,7 @@ mod tests {
             Signed::new(&revocation, by).expect("acceptable")
         };
         let check = |kind: &str, signed: Option<Signed>, expected: Result<bool, ()>| {
+            let signed = signed.map(Box::new);
             let problem = Problem { kind: kind.into(), title: "t".into(), next_step: "n".into(), signed };
             let found = revocation(Some(problem), &trust, &device, "this-call");
             assert_eq!(found.map(|word| word.is_some()).map_err(drop), expected, "{kind}");
