@@ -37,7 +37,7 @@ pub struct Candidate<'a> {
 #[derive(Debug)]
 pub enum Redeemed {
     /// The key is enrolled.
-    Enrolled(Device),
+    Enrolled(Box<Device>),
     /// No such code.
     Unknown,
     /// It was used by another key.
@@ -125,7 +125,7 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
     match &code.used_by_key {
         Some(key) if key == candidate.key_id => {
             return Ok(match device(tx, candidate.key_id).await? {
-                Some(device) => Redeemed::Enrolled(device),
+                Some(device) => Redeemed::Enrolled(Box::new(device)),
                 None => Redeemed::Used,
             });
         }
@@ -183,7 +183,7 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
         .await?;
     let Some(device) = device(tx, candidate.key_id).await? else { return Ok(Redeemed::Unknown) };
     key_life::enrolled(tx, &device, candidate.now).await?;
-    Ok(Redeemed::Enrolled(device))
+    Ok(Redeemed::Enrolled(Box::new(device)))
 }
 
 async fn device(tx: &mut SqliteConnection, key_id: &str) -> Result<Option<Device>, sqlx::Error> {

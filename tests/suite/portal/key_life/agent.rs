@@ -36,6 +36,13 @@ fn a_new_key_loses_nothing_wherever_it_is_cut_short() {
     assert_eq!(sent.matches("accepted ").count(), 2, "both bundles of before: {sent}");
     assert_eq!(unit.key(), second, "the same change, and no other");
     assert_eq!(unit.status()["key_change_begun"], false);
+    // Everything was written but the last step.
+    for name in ["device.key", "device.key.next"] {
+        fs::copy(cut_short.join(name), unit.identity().join(name)).expect("copied");
+    }
+    assert_eq!(unit.key(), first);
+    unit.ok(&["upload"]);
+    assert_eq!(unit.key(), second);
     let text = unit.server.says(&["device", "show", &second]);
     assert!(text.contains("earlier key") && text.contains(&first) && text.contains("key changed"), "{text}");
     assert!(unit.ok(&["log"]).contains("the key changed from"));
