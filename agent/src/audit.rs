@@ -50,6 +50,8 @@ pub(crate) enum What {
     SelfTest,
     /// Everything was paused or goes on.
     Pause,
+    /// A key changed, was revoked, or ended.
+    Key,
 }
 
 /// One line.

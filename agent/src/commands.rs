@@ -10,6 +10,7 @@ mod collect;
 mod config;
 mod enroll;
 mod explain;
+mod forget;
 mod job;
 mod judge;
 mod log;
@@ -20,12 +21,14 @@ mod redact;
 mod remember;
 mod replay;
 mod resume;
+mod rotate_key;
 mod run;
 mod selftest;
 mod setup;
 pub(crate) mod show;
 mod status;
 mod support;
+mod unenroll;
 mod unmask;
 mod upload;
 mod verify;
@@ -67,6 +70,9 @@ commands! {
     RecoveryKey: recovery_key,
     Enroll: enroll,
     Upload: upload,
+    RotateKey: rotate_key,
+    Unenroll: unenroll,
+    Forget: forget,
     Redact: redact,
     Unmask: unmask,
     Support: support,

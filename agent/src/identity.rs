@@ -18,10 +18,15 @@ use zeroize::Zeroizing;
 
 use crate::chassis::Mark;
 use crate::output;
+use crate::rotation::{self, FormerKey, remove_if_there};
 use crate::sequence::Sequence;
 use crate::trouble::{NextStep, refuse};
 
 const KEY: &str = "device.key";
+/// The key that a change has begun with; see [`crate::rotation`].
+const NEXT_KEY: &str = "device.key.next";
+const FORMER_KEYS: &str = "former-keys.json";
+const KEY_COMMENT: &str = "assay device key";
 const PSEUDONYM_KEY: &str = "pseudonym.key";
 const ENROLMENT: &str = "enrolment.json";
 const PORTAL_CA: &str = "portal-ca.pem";
@@ -66,7 +71,105 @@ impl Identity {
 
     /// The device's key, when there is one already.
     pub(crate) fn key(&self) -> anyhow::Result<Option<SigningKey>> {
-        let path = self.dir.join(KEY);
+        self.key_in(KEY)
+    }
+
+    /// The key that a change has begun with, when one has.
+    pub(crate) fn next_key(&self) -> anyhow::Result<Option<SigningKey>> {
+        self.key_in(NEXT_KEY)
+    }
+
+    /// Whether a change of the key has begun and is not over.
+    pub(crate) fn has_next_key(&self) -> bool {
+        self.dir.join(NEXT_KEY).exists()
+    }
+
+    /// Keeps the key that a change begins with.
+    pub(crate) fn keep_next_key(&self, key: &SigningKey) -> anyhow::Result<()> {
+        output::replace_private(&self.dir.join(NEXT_KEY), key.to_openssh(KEY_COMMENT).as_bytes())
+    }
+
+    /// Puts it in the place of the old one; nothing when that was done.
+    pub(crate) fn put_next_key_in_place(&self) -> anyhow::Result<()> {
+        // One step. Should a power loss undo it, the change is ended once more.
+        match fs::rename(self.dir.join(NEXT_KEY), self.dir.join(KEY)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).or_advise("the new key cannot be put in place", "call again; the portal knows it")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives up a change that was begun: an enrolment decided which key counts.
+    pub(crate) fn drop_next_key(&self) -> anyhow::Result<()> {
+        rotation::destroy(&self.dir.join(NEXT_KEY))
+    }
+
+    /// The keys that this device had before, oldest first. Those of another unit are not among them.
+    pub(crate) fn former_keys(&self) -> anyhow::Result<Vec<FormerKey>> {
+        let path = self.dir.join(FORMER_KEYS);
+        match fs::read(&path) {
+            Ok(bytes) => json::from_slice(&bytes).or_advise(
+                format!("{} is damaged", path.display()),
+                "remove it: the portal remembers them too",
+            ),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error).or_advise(cannot_read(&path), "run as administrator (root)"),
+        }
+    }
+
+    /// Whether a bundle under this key is this device's own.
+    pub(crate) fn is_own(&self, key: &PublicKey) -> anyhow::Result<bool> {
+        if self.public()? == Some(*key) {
+            return Ok(true);
+        }
+        let line = key.to_openssh();
+        Ok(self.former_keys()?.iter().any(|former| former.public_key == line))
+    }
+
+    /// Whether the portal takes what this key sealed: the key of now, or one that it saw replaced.
+    pub(crate) fn is_at_portal(&self, key_id: &str) -> anyhow::Result<bool> {
+        if self.public()?.is_some_and(|key| key.fingerprint() == key_id) {
+            return Ok(true);
+        }
+        let named = |former: &FormerKey| {
+            PublicKey::from_openssh(&former.public_key).is_ok_and(|key| key.fingerprint() == key_id)
+        };
+        Ok(self.former_keys()?.iter().any(|former| former.at_portal && named(former)))
+    }
+
+    /// Remembers a key that another one takes the place of. One that the portal did not see replaced (a new enrolment)
+    /// takes the earlier ones with it: that portal knows none of them as this enrolment's.
+    pub(crate) fn remember_former(
+        &self,
+        key: &PublicKey,
+        now_unix_s: i64,
+        at_portal: bool,
+    ) -> anyhow::Result<()> {
+        let mut list = rotation::with_former(self.former_keys()?, key, now_unix_s, at_portal);
+        if !at_portal {
+            list.iter_mut().for_each(|former| former.at_portal = false);
+        }
+        output::replace_private(&self.dir.join(FORMER_KEYS), &serde_json::to_vec_pretty(&list)?)
+    }
+
+    /// Keeps an enrolment that changed: another key, or newer keys of the portal.
+    pub(crate) fn update(&self, enrolment: &Enrolment) -> anyhow::Result<()> {
+        output::replace_private(&self.dir.join(ENROLMENT), &serde_json::to_vec_pretty(enrolment)?)
+    }
+
+    /// Ends the enrolment and destroys the key. What was sealed, the numbers and the owner's pseudonyms stay.
+    pub(crate) fn end(&self) -> anyhow::Result<()> {
+        // First, because it is what says that the device is enrolled.
+        remove_if_there(&self.dir.join(ENROLMENT))?;
+        rotation::destroy(&self.dir.join(NEXT_KEY))?;
+        rotation::destroy(&self.dir.join(KEY))?;
+        remove_if_there(&self.dir.join(FORMER_KEYS))?;
+        remove_if_there(&self.dir.join(PORTAL_CA))
+    }
+
+    fn key_in(&self, name: &str) -> anyhow::Result<Option<SigningKey>> {
+        let path = self.dir.join(name);
         let Some(bytes) = read_private(&path)? else { return Ok(None) };
         let text = std::str::from_utf8(&bytes).unwrap_or_default();
         SigningKey::from_openssh(text).map(Some).or_advise(
@@ -86,7 +189,7 @@ impl Identity {
             return Ok(key);
         }
         let key = SigningKey::generate().or_advise("no key could be made", "try again in a minute")?;
-        if output::create_private(&self.dir.join(KEY), key.to_openssh("assay device key").as_bytes())? {
+        if output::create_private(&self.dir.join(KEY), key.to_openssh(KEY_COMMENT).as_bytes())? {
             return Ok(key);
         }
         // Another process was first; its key is the device's.
@@ -95,7 +198,7 @@ impl Identity {
 
     /// Puts a new key in place of one that belongs to another unit.
     pub(crate) fn replace_key(&self, key: &SigningKey) -> anyhow::Result<()> {
-        output::replace_private(&self.dir.join(KEY), key.to_openssh("assay device key").as_bytes())
+        output::replace_private(&self.dir.join(KEY), key.to_openssh(KEY_COMMENT).as_bytes())
     }
 
     /// The owner's key for pseudonyms, when there is one already.
@@ -181,15 +284,6 @@ pub(crate) fn passing_pseudonym_key() -> anyhow::Result<PseudonymKey> {
 
 fn cannot_read(path: &Path) -> String {
     format!("cannot read {}", path.display())
-}
-
-fn remove_if_there(path: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).or_advise(format!("cannot remove {}", path.display()), "remove it by hand")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Reads a private file; `None` when it is not there, refused when others may read or write it.

@@ -1,9 +1,10 @@
 //! The way to the portal: address, certificates, proxy, pin, and how far this device's clock is believed.
 
-use assay_uploader::{ClockTrust, Portal, PortalError, PortalOptions};
+use assay_uploader::{ClockTrust, Portal, PortalError, PortalOptions, Trust};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::daemon::board;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::refuse;
 
@@ -33,6 +34,10 @@ fn options_enrolled(
     if options.ca_file.is_none() {
         options.ca_file = identity.portal_ca();
     }
+    // A card that was damaged on the disk vouches for nobody; whoever needs it says so.
+    options.trust = Trust::from_card(&enrolment.card).ok();
+    options.boot_id = Some(board::boot_id()).filter(|id| !id.is_empty());
+    options.seq = identity.sequence().highest();
     options.pin = Some(enrolment.card.tls_key_pin.clone()).filter(|pin| !pin.is_empty());
     if !clock.is_plausible() {
         options.clock_trust = ClockTrust::PinnedKeyOnly;

@@ -95,6 +95,11 @@ impl Sequence {
         Ok(())
     }
 
+    /// The highest number that may have been given out; `None` when it cannot be told.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        self.reserved_to().ok()
+    }
+
     fn reserved_to(&self) -> anyhow::Result<u64> {
         let shown = self.reservation.display();
         match fs::read_to_string(&self.reservation) {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::statement::Signed;
+
 /// What a portal says of itself, before anything is promised. Shown on both sides to compare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortalCard {
@@ -19,6 +21,10 @@ pub struct PortalCard {
     pub recipient: String,
     /// `sha256/…` of the TLS certificate's public key, base64, to be pinned; empty when TLS ends elsewhere.
     pub tls_key_pin: String,
+    /// The [`crate::key_life::PortalKeys`] in force, signed by the root key; none at a portal of before they were
+    /// numbered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Signed>,
 }
 
 impl PortalCard {

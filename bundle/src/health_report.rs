@@ -45,6 +45,12 @@ pub struct HealthReport {
     pub spool: SpoolDepth,
     /// How the daemon fares.
     pub daemon: DaemonCounters,
+    /// Kernel's random id of the running boot, where it was read: by this and `seq` two units with one key are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// Highest number of a bundle that the device may have given out; none when it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
 }
 
 /// Versions.
@@ -155,6 +161,7 @@ impl HealthReport {
             (word(&self.versions.agent), "versions.agent"),
             (self.versions.firmware.as_deref().is_none_or(label), "versions.firmware"),
             (codes.clone().all(|finding| word(&finding.code)), "last_check.findings.code"),
+            (self.boot_id.as_deref().is_none_or(is_boot_id), "boot_id"),
         ] {
             if !fits {
                 return Err(HealthReportError::NotAWord(what));
@@ -167,13 +174,18 @@ impl HealthReport {
     }
 }
 
+/// Whether a text is a boot id as Linux writes one: 36 digits of lower-case hex and dashes.
+pub fn is_boot_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-')
+}
+
 #[cfg(test)]
 #[allow(clippy::expect_used, clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     /// Every key that may leave. A new one belongs here, in FORMAT.md, and before the owner's eyes.
-    const KEYS: [&str; 28] = [
+    const KEYS: [&str; 30] = [
         "format",
         "key_id",
         "device_id",
@@ -202,6 +214,8 @@ mod tests {
         "daemon.runs",
         "daemon.failures",
         "daemon.crash_loops",
+        "boot_id",
+        "seq",
     ];
 
     fn full() -> HealthReport {
@@ -227,6 +241,8 @@ mod tests {
             recovery_copy_age_s: Some(86_400),
             spool: SpoolDepth { waiting: 1, refused: 0, size_bytes: 5 },
             daemon: DaemonCounters { runs: 9, failures: 1, crash_loops: 0 },
+            boot_id: Some("0a1b2c3d-1111-4222-8333-444455556666".into()),
+            seq: Some(64),
         }
     }
 

@@ -17,6 +17,7 @@ pub mod facts;
 pub mod health_report;
 pub mod httpsig;
 pub mod json;
+pub mod key_life;
 pub mod keys;
 pub mod manifest;
 pub mod observed;

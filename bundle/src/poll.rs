@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::key_life::MOST_REASON_BYTES;
 use crate::sshsig::namespace;
 use crate::statement::{Signed, Statement, is_id, is_plain, is_sha256, require};
 use crate::support_request::SessionMethod;
@@ -107,6 +108,12 @@ pub struct PollAnswer {
     pub revoked: bool,
     /// An open replacement that names this device.
     pub replacement: Option<ReplacementHint>,
+    /// Why the key was revoked, for the owner; left out when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_why: Option<String>,
+    /// Number of the portal's keys in force; a device that has a lower one asks for the card.
+    #[serde(default)]
+    pub keys_number: u64,
 }
 
 impl PollAnswer {
@@ -141,6 +148,8 @@ impl Statement for PollAnswer {
         let sessions = self.sessions.iter().all(|s| is_id(&s.id) && is_plain(&s.engineer, 120, false));
         require(sessions && self.sessions.len() <= MOST_REQUESTS, "a session is not acceptable")?;
         let plain = |text: &str| is_plain(text, 256, false);
+        let why = self.revoked_why.as_deref().is_none_or(|why| is_plain(why, MOST_REASON_BYTES, false));
+        require(why, "revoked_why is not acceptable")?;
         if let Some(latest) = &self.latest {
             require(
                 plain(&latest.version)
@@ -184,6 +193,8 @@ mod tests {
             last_seq: 7,
             revoked: false,
             replacement: None,
+            revoked_why: None,
+            keys_number: 1,
         }
     }
 

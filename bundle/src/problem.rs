@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::statement::Signed;
+
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -12,4 +14,8 @@ pub struct Problem {
     pub title: String,
     /// What to do next, for a person.
     pub next_step: String,
+    /// The same as the portal's signed statement, where the caller has to act on it: a
+    /// [`crate::key_life::Revocation`]. Without one, a refusal is only what somebody on the way may say too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Box<Signed>>,
 }

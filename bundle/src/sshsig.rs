@@ -26,7 +26,7 @@ pub mod namespace {
     pub const CONSENT: &str = "assay-consent";
     /// The portal's receipt.
     pub const RECEIPT: &str = "assay-receipt";
-    /// A key signed by its predecessor or root.
+    /// The portal's online key, signed by its root key.
     pub const ROTATION: &str = "assay-rotation";
     /// The portal's answer to a poll.
     pub const POLL: &str = "assay-poll";
@@ -36,6 +36,14 @@ pub mod namespace {
     pub const SLIP: &str = "assay-slip";
     /// The portal's receipt of a deletion.
     pub const DELETION: &str = "assay-deletion";
+    /// A device's new key, signed by the one it takes the place of.
+    pub const DEVICE_KEY: &str = "assay-device-key";
+    /// The portal's keys, signed by its root key.
+    pub const PORTAL_KEYS: &str = "assay-portal-keys";
+    /// That a device's key counts no more.
+    pub const REVOCATION: &str = "assay-revocation";
+    /// A device leaves.
+    pub const FAREWELL: &str = "assay-farewell";
 }
 
 /// Why a signature was refused.

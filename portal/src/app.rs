@@ -8,6 +8,7 @@ use assay_bundle::enrolment::PortalCard;
 use assay_bundle::keys::SigningKey;
 use tokio::sync::Notify;
 
+use crate::busy::Busy;
 use crate::files::DataDir;
 use crate::password::Passwords;
 use crate::polls::Polls;
@@ -32,6 +33,14 @@ pub struct App {
     pub bell: Notify,
     /// Polls that are held.
     pub polls: Polls,
+    /// Number of our keys in force, as the root key signed it.
+    pub keys_number: u64,
+    /// Recipients of before; bundles that were sealed for one of them are still opened.
+    pub former_recipients: Vec<String>,
+    /// Who works on the files of a device.
+    pub busy: Busy,
+    /// Held while an export is made.
+    pub exporting: tokio::sync::Mutex<()>,
     /// Checks passwords, a few at a time.
     pub passwords: Passwords,
 }
@@ -51,5 +60,10 @@ impl App {
     /// `@authority` of our public URL: what devices must have signed, whatever a proxy writes into `Host`.
     pub fn authority(&self) -> &str {
         self.card.url.strip_prefix("https://").unwrap_or(&self.card.url)
+    }
+
+    /// Whether a payload that is encrypted to this recipient can be opened here.
+    pub fn is_our_recipient(&self, recipient: &str) -> bool {
+        self.card.recipient == recipient || self.former_recipients.iter().any(|former| former == recipient)
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::device::DeviceCommand;
+use crate::commands::key::KeyCommand;
 use crate::commands::request::RequestCommand;
 use crate::commands::session::SessionCommand;
 use crate::commands::update_notice::NoticeCommand;
@@ -62,9 +63,12 @@ enum Command {
     /// Remote sessions for requests that are ready.
     #[command(subcommand)]
     Session(SessionCommand),
-    /// Units that are replaced, and keys that move.
+    /// Devices: their keys, what is in doubt about them, units that are replaced.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// The portal's own keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The latest version of Assay that devices are told of.
     #[command(subcommand)]
     UpdateNotice(NoticeCommand),
@@ -217,6 +221,7 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::Request(command) => commands::request::run(&settings, command).await,
             Command::Session(command) => commands::session::run(&settings, command).await,
             Command::Device(command) => commands::device::run(&settings, command).await,
+            Command::Key(command) => commands::key::run(&settings, &command),
             Command::UpdateNotice(command) => commands::update_notice::run(&settings, command).await,
             Command::Export { device, out } => commands::erasure::export(&settings, &device, &out).await,
             Command::Delete { device, yes } => commands::erasure::delete(&settings, &device, yes).await,

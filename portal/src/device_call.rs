@@ -4,7 +4,9 @@
 //! configured one (whatever `Host` says), a clock too far off, a nonce seen before, a key that is not enrolled.
 
 use assay_bundle::httpsig::{self, Call, Headers, HttpSigError, Parameters};
+use assay_bundle::key_life::{MOST_REASON_BYTES, Revocation};
 use assay_bundle::keys::PublicKey;
+use assay_bundle::statement::{self, STATEMENT_FORMAT};
 use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,12 +14,16 @@ use bytes::Bytes;
 
 use crate::app::App;
 use crate::clock;
+use crate::display::visible;
 use crate::refusal::Refusal;
 use crate::store::devices::Device;
 
 /// How long a spent nonce is kept beyond its signature's end, in seconds: as long as one is taken late, and a minute
 /// for a clock that is set back.
 const NONCE_GRACE_S: i64 = httpsig::LATE_S + 60;
+
+/// Characters of a reason that always fit: one takes at most four bytes.
+const MOST_REASON_CHARS: usize = MOST_REASON_BYTES / 4;
 
 /// A header that may be there at most once.
 ///
@@ -70,11 +76,44 @@ fn query(parts: &Parts) -> String {
 /// # Errors
 /// When it is not known to be an enrolled one, or its key was revoked.
 pub async fn device(app: &App, parts: &Parts) -> Result<Device, Refusal> {
-    let (device, _) = caller(app, parts).await?;
-    if device.revoked_at.is_some() {
-        return Err(unknown_key(&device.key_id));
+    let (device, nonce) = caller(app, parts).await?;
+    match device.revoked_at {
+        Some(_) => Err(revoked(app, &device, &nonce)),
+        None => Ok(device),
     }
-    Ok(device)
+}
+
+/// Our signed word that a key counts no more, about the call with this nonce.
+///
+/// # Errors
+/// When it cannot be signed: our own bug.
+pub fn revocation(app: &App, device: &Device, nonce: &str) -> Result<statement::Signed, Refusal> {
+    let words: String = visible(device.revoked_words()).chars().take(MOST_REASON_CHARS).collect();
+    let revocation = Revocation {
+        format: STATEMENT_FORMAT,
+        device_id: device.id.clone(),
+        key_id: device.key_id.clone(),
+        call_nonce: nonce.to_owned(),
+        made_unix_s: clock::now_unix_s(),
+        revoked_unix_s: device.revoked_at.unwrap_or_default(),
+        reason: words,
+    };
+    statement::Signed::new(&revocation, &app.online).map_err(|error| Refusal::internal(&error))
+}
+
+/// The refusal of a call by a key that was revoked.
+pub fn revoked(app: &App, device: &Device, nonce: &str) -> Refusal {
+    let signed = match revocation(app, device, nonce) {
+        Ok(signed) => signed,
+        Err(refusal) => return refusal,
+    };
+    Refusal::new(
+        StatusCode::FORBIDDEN,
+        "key-revoked",
+        format!("Key {} was revoked here: {}.", device.key_id, visible(device.revoked_words()).trim_end_matches('.')),
+        "Nothing is lost on the device. Ask the support engineer; with a new enrolment code run: assay enroll --new-key",
+    )
+    .signed(signed)
 }
 
 /// The device that made this call, and the nonce of its signature. Its key may have been revoked: only the poll, which
@@ -95,18 +134,18 @@ pub async fn caller(app: &App, parts: &Parts) -> Result<(Device, String), Refusa
     Ok((device, parameters.nonce))
 }
 
-/// Checks that `key` itself made this call: the proof of possession at enrolment.
+/// Checks that `key` itself made this call: the proof of possession at enrolment. Gives the nonce of its signature.
 ///
 /// # Errors
 /// When it did not.
-pub async fn possession(app: &App, parts: &Parts, key: &PublicKey) -> Result<(), Refusal> {
+pub async fn possession(app: &App, parts: &Parts, key: &PublicKey) -> Result<String, Refusal> {
     let query = query(parts);
     let signed = signed(app, parts, &query)?;
     let parameters = check(app, &signed, key).await?;
     if parameters.key_id != key.fingerprint() {
         return Err(refused(&HttpSigError::Mismatch));
     }
-    Ok(())
+    Ok(parameters.nonce)
 }
 
 async fn check(app: &App, signed: &Signed<'_>, key: &PublicKey) -> Result<Parameters, Refusal> {
@@ -142,7 +181,8 @@ fn refused(error: &HttpSigError) -> Refusal {
     }
 }
 
-fn unknown_key(key_id: &str) -> Refusal {
+/// The refusal of a key that is nobody's here.
+pub fn unknown_key(key_id: &str) -> Refusal {
     Refusal::new(
         StatusCode::UNAUTHORIZED,
         "unknown-key",

@@ -9,8 +9,11 @@ use crate::app::Shared;
 mod bundle;
 mod card;
 mod device;
+mod device_key;
 mod download;
 mod enrol;
+mod export;
+mod farewell;
 mod judge;
 mod login;
 mod logout;
@@ -40,6 +43,9 @@ pub fn device_calls() -> Router<Shared> {
     Router::new()
         .route("/api/v1/card", get(card::handle))
         .route("/api/v1/enrol", post(enrol::handle))
+        .route("/api/v1/device-key", post(device_key::handle))
+        .route("/api/v1/export", get(export::handle))
+        .route("/api/v1/farewell", post(farewell::handle))
         .route("/api/v1/reports", post(report::handle))
         .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
         .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))

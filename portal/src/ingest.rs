@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assay_bundle::Manifest;
+use assay_bundle::health_report::is_boot_id;
 use assay_bundle::manifest::RunSource;
 use assay_bundle::receipt::{Receipt, ReceiptStatus};
 use assay_bundle::sshsig::{self, namespace};
 use tokio::task::{Id, JoinSet};
 
 use crate::app::{App, Shared};
+use crate::boots::{self, Doubt, Heard, Used};
 use crate::clock;
 use crate::files::{FileError, sync_folder};
 use crate::refusal::chain;
@@ -71,6 +73,8 @@ struct Learnt {
 
 /// The sentence.
 async fn ingest(app: &App, bundle: &Pending) -> Result<(), IngestError> {
+    let gone = || IngestError::Trouble("its device is being deleted".to_owned());
+    let _working = app.busy.enter(&bundle.device_id).ok_or_else(gone)?;
     let device = app.store.device(&bundle.device_id).await?;
     let device = device.ok_or_else(|| IngestError::Trouble("its device is gone".to_owned()))?;
     let object = keep(app, bundle)?;
@@ -84,11 +88,49 @@ async fn ingest(app: &App, bundle: &Pending) -> Result<(), IngestError> {
 
 async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Result<Learnt, IngestError> {
     let envelope = envelope::read(object).await?;
-    let admitted = envelope::admit(envelope, device, &app.card.recipient)?;
+    let former = app.store.former_key(&device.id, &envelope.manifest.device.key_id).await?;
+    let admitted = envelope::admit(envelope, device, former.as_ref(), &|named| app.is_our_recipient(named))?;
     let answered = request::check(app, bundle, &admitted).await?;
     let reading = process::read(app, object, bundle.received_at).await?;
-    let flags = flags(&admitted.manifest, device, &reading);
+    let mut flags = flags(&admitted.manifest, device, &reading);
+    if let Some(doubt) = hear(app, bundle, device, &admitted.manifest).await? {
+        flags.push(format!("{}: {}", doubt.name(), doubt.words()));
+    } else if let Some(doubt) = &device.doubt {
+        flags.push(format!("{} (not decided yet): {}", boots::name_of(doubt), device.doubt_words));
+    }
     Ok(Learnt { admitted, reading, answered, flags })
+}
+
+/// What the boot and number of a live bundle tell of the unit behind the key.
+async fn hear(
+    app: &App,
+    bundle: &Pending,
+    device: &Device,
+    manifest: &Manifest,
+) -> Result<Option<Doubt>, IngestError> {
+    let boot_id = manifest.boot_id.clone().filter(|id| is_boot_id(id));
+    let (RunSource::Live, Some(boot_id)) = (manifest.source, boot_id) else { return Ok(None) };
+    let seq = i64::try_from(manifest.seq).unwrap_or(i64::MAX);
+    let mut used = Used::No;
+    for text in app.store.manifests_of_seq(&device.id, seq, &bundle.id).await? {
+        // One that is not understood any more says nothing.
+        let Ok(other) = serde_json::from_str::<Manifest>(&text) else { continue };
+        match other.boot_id.as_ref() == Some(&boot_id) {
+            true => used = Used::BySameBoot,
+            false if used == Used::No => used = Used::ByOtherBoot,
+            false => {}
+        }
+    }
+    let made: Option<jiff::Timestamp> = manifest.clock.device_time.parse().ok();
+    let heard = Heard {
+        boot_id,
+        at: bundle.received_at,
+        is_live: false,
+        made_at: made.filter(|_| manifest.clock.plausible).map(|made| made.as_second()),
+        seq: Some(seq),
+        used,
+    };
+    Ok(app.store.heard(&device.id, &heard).await?)
 }
 
 /// Moves the bytes to where bundles are kept; a second time, nothing is left to do.

@@ -6,12 +6,16 @@
 //! identity.
 
 pub mod app;
+pub mod boots;
+pub mod busy;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod device_call;
 pub mod display;
+pub mod erase;
+pub mod export;
 pub mod files;
 pub mod handlers;
 pub mod identity;

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use assay_bundle::problem::Problem;
+use assay_bundle::statement::Signed;
 
 use crate::files::FileError;
 use crate::store::StoreError;
@@ -28,7 +29,12 @@ impl Refusal {
     ) -> Self {
         Self {
             status,
-            problem: Problem { kind: kind.to_owned(), title: title.into(), next_step: next_step.into() },
+            problem: Problem {
+                kind: kind.to_owned(),
+                title: title.into(),
+                next_step: next_step.into(),
+                signed: None,
+            },
             headers: Vec::new(),
         }
     }
@@ -37,6 +43,13 @@ impl Refusal {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same with our signed word, which the device may act on.
+    #[must_use]
+    pub fn signed(mut self, signed: Signed) -> Self {
+        self.problem.signed = Some(Box::new(signed));
         self
     }
 

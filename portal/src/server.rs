@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::app::{App, Shared, Worker};
+use crate::busy::Busy;
 use crate::config::{Settings, Tls};
 use crate::files::{DataDir, write_whole};
 use crate::identity::Identity;
@@ -50,6 +51,10 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         store: Store::open(&dir.database()).await?,
         card,
         online: identity.online,
+        keys_number: identity.number,
+        former_recipients: identity.former_recipients,
+        busy: Busy::default(),
+        exporting: tokio::sync::Mutex::new(()),
         worker: Worker {
             program: match settings.ingest_worker {
                 Some(program) => program,

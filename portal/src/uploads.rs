@@ -89,6 +89,7 @@ pub async fn receive(
     // A task of its own: when the caller goes away in the middle, the commit still ends before its lock is free.
     let commit = tokio::spawn(async move {
         let _guard = app.locks.of(&id).lock_owned().await;
+        let _working = app.busy.enter(&upload.device_id).ok_or_else(unknown_upload)?;
         commit(&app, &upload, part).await
     });
     commit.await.map_err(|error| Refusal::internal(&error))?

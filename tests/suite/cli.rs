@@ -470,6 +470,10 @@ fn the_spool_survives_and_status_tells() {
     assert_eq!((empty["key_id"].is_null(), empty["waiting"].as_u64()), (true, Some(0)));
     assert!(names(&device.state()).is_empty(), "status writes nothing");
     device.run(&["upload"]).fails_with(&["not enrolled", "assay enroll"]);
+    device.run(&["rotate-key"]).fails_with(&["not enrolled", "assay enroll"]);
+    for command in ["unenroll", "forget"] {
+        device.run(&[command, "--yes"]).fails_with(&["not enrolled", "assay status"]);
+    }
     let made = device.run(&["collect", "--json"]).ends(0).json();
     let plain = made["plain"]["path"].as_str().unwrap();
     assert!(Path::new(plain).is_file() && made["sealed"].is_null(), "{made}");

@@ -4,6 +4,7 @@
 mod bundles;
 mod device_calls;
 mod ingest;
+mod key_life;
 mod pages;
 mod requests;
 mod server;

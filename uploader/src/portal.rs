@@ -10,6 +10,7 @@ pub(crate) mod answer;
 pub(crate) mod call;
 mod error;
 mod explain;
+mod life;
 mod options;
 mod roots;
 pub mod support;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use assay_bundle::enrolment::{EnrolmentAnswer, EnrolmentRequest, PortalCard};
-use assay_bundle::health_report::HealthReport;
+use assay_bundle::health_report::{HealthReport, is_boot_id};
 use assay_bundle::keys::SigningKey;
 use serde::de::DeserializeOwned;
 
@@ -48,6 +49,9 @@ pub struct Portal {
     /// Shared by all parts, so that many small ones are no faster.
     bucket: Option<Mutex<Bucket>>,
     begun: Instant,
+    trust: Option<Trust>,
+    /// What a poll tells of this boot, as a query.
+    here: String,
 }
 
 impl std::fmt::Debug for Portal {
@@ -73,6 +77,8 @@ impl Portal {
             idle_timeout: options.idle_timeout,
             bucket: options.bytes_per_s.map(|rate| Mutex::new(Bucket::new(rate))),
             begun: Instant::now(),
+            trust: options.trust,
+            here: here(options.boot_id.as_deref(), options.seq),
         })
     }
 
@@ -91,6 +97,8 @@ impl Portal {
             idle_timeout: Duration::from_secs(5),
             bucket: None,
             begun: Instant::now(),
+            trust: None,
+            here: String::new(),
         }
     }
 
@@ -203,16 +211,42 @@ impl Portal {
         call: &Call<'_>,
         sent: &mut dyn FnMut(u64),
     ) -> Result<Answer, PortalError> {
+        let nonce = match key {
+            Some(_) if call.nonce.is_none() => Some(call::nonce_of_a_call()?),
+            _ => None,
+        };
+        let call = &Call { nonce: call.nonce.or(nonce.as_deref()), ..*call };
         let answer = call::send(self, key, call, sent).await?;
-        let Some(portal_time) = answer.clock_skew() else { return Ok(answer) };
+        let Some(portal_time) = answer.clock_skew() else { return self.unless_revoked(key, call, answer) };
         let skew_s = portal_time.saturating_sub((self.now)());
         tracing::warn!(
             skew_s,
             "the clocks of the portal and of this device differ; signing with the portal's"
         );
         self.skew_s.store(skew_s, Ordering::Relaxed);
-        call::send(self, key, call, sent).await
+        let answer = call::send(self, key, call, sent).await?;
+        self.unless_revoked(key, call, answer)
     }
+
+    /// The answer, unless the portal says in it that the key was revoked.
+    fn unless_revoked(
+        &self,
+        key: Option<&SigningKey>,
+        call: &Call<'_>,
+        answer: Answer,
+    ) -> Result<Answer, PortalError> {
+        let (Some(key), Some(nonce), Some(trust)) = (key, call.nonce, &self.trust) else { return Ok(answer) };
+        match life::revocation(answer.problem(), trust, &key.public().fingerprint(), nonce)? {
+            Some(revocation) => Err(PortalError::Revoked(Box::new(revocation))),
+            None => Ok(answer),
+        }
+    }
+}
+
+/// Boot and number as a query; empty where the boot is not known.
+fn here(boot_id: Option<&str>, seq: Option<u64>) -> String {
+    let Some(boot_id) = boot_id.filter(|id| is_boot_id(id)) else { return String::new() };
+    format!("boot={boot_id}{}", seq.map(|seq| format!("&seq={seq}")).unwrap_or_default())
 }
 
 #[cfg(test)]

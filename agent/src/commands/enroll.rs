@@ -13,7 +13,7 @@ use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::identity::Enrolment;
 use crate::trouble::{NextStep, refuse};
-use crate::{output, portal, runtime, source, terminal};
+use crate::{output, portal, revoked, runtime, source, terminal};
 
 /// Introduce this device to a portal, with a one-time code from its operator
 #[derive(clap::Args)]
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// Proxy for this call, http://…, https://… or socks5://…
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+    /// Enrol with a new key: the old one was revoked, or may be known to others
+    #[arg(long)]
+    new_key: bool,
     /// The result as JSON
     #[arg(long)]
     json: bool,
@@ -67,13 +70,24 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         let marks = chassis::marks(&here);
         let moved = before.as_ref().map(|old| chassis::differences(&old.chassis, &marks)).unwrap_or_default();
         // A key that came with drives from another unit stays that unit's.
-        let new_key = if moved.is_empty() { None } else { Some(SigningKey::generate()?) };
+        let gone = args.new_key || revoked::told(context).is_some();
+        let new_key = if moved.is_empty() && !gone { None } else { Some(SigningKey::generate()?) };
         let fingerprint = |key: &SigningKey| key.public().fingerprint();
         let key_id = match (&new_key, identity.key()?) {
             (Some(key), _) => fingerprint(key),
             (None, Some(key)) => fingerprint(&key),
             (None, None) => "a new key, made when you agree".to_owned(),
         };
+        if let Some(told) = revoked::told(context) {
+            output::say(&format!("The key of before was revoked ({}); this enrols a new one.", told.reason));
+        }
+        if !moved.is_empty() {
+            output::say(&format!(
+                "This is not the unit that was enrolled (other {}): it gets a key of its own, and what the other unit \
+                 sealed stays unsent.",
+                moved.join(", ")
+            ));
+        }
         compare(&args, &card, portal.url(), &here, &key_id)?;
         let key = match new_key {
             Some(key) => key,
@@ -81,9 +95,17 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         };
         let request = request(&args, &card, &here, &marks, &key);
         let answer = portal.enrol(&key, &request).await?;
-        if !moved.is_empty() {
+        if gone || !moved.is_empty() {
+            // What the same unit sealed under its earlier key is still its own. Of another unit nothing is.
+            if moved.is_empty()
+                && let Some(old) = identity.public()?
+            {
+                identity.remember_former(&old, context.clock.now_unix_s, false)?;
+            }
             identity.replace_key(&key)?;
         }
+        identity.drop_next_key()?;
+        revoked::clear(context);
         let enrolment = Enrolment {
             device_id: answer.device_id,
             key_id: answer.key_id,

@@ -19,6 +19,7 @@ use crate::memory;
 use crate::output;
 use crate::pause::{self, Paused};
 use crate::recovery_key::RecoveryKey;
+use crate::revoked;
 
 mod daemon;
 mod support;
@@ -41,6 +42,10 @@ struct Status {
     /// Everything is paused, since when and by whom.
     paused: Option<Paused>,
     portal_fingerprint: Option<String>,
+    /// The portal's signed word that the key counts no more.
+    revoked: Option<revoked::Told>,
+    /// Whether a change of the key was begun that the portal does not know of yet.
+    key_change_begun: bool,
     identity_dir: PathBuf,
     config_file: PathBuf,
     runtime_dir: PathBuf,
@@ -128,6 +133,8 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         portal_fingerprint: enrolment.as_ref().map(|enrolment| enrolment.card.fingerprint()),
         support: support::gather(context, enrolment.is_some()),
         enrolment,
+        revoked: revoked::told(context),
+        key_change_begun: identity.has_next_key(),
         paused: pause::paused(identity.dir()),
         identity_dir: identity.dir().to_owned(),
         config_file: context.config_file(),
@@ -222,13 +229,22 @@ fn words(status: &Status) -> String {
         let since = clock::rfc3339(paused.since_unix_s);
         line("paused", &format!("everything, since {since} by {}: `assay resume` lets it go on", paused.by));
     }
+    if let Some(told) = &status.revoked {
+        line("REVOKED", &told.words());
+    }
+    if status.key_change_begun {
+        line(
+            "",
+            "a new key waits for the portal to take it: `assay rotate-key` or the next upload ends the change",
+        );
+    }
     match &status.enrolment {
         Some(enrolment) => {
             let card = &enrolment.card;
             line("enrolled", &format!("at {} ({}) as {}", card.name, card.url, enrolment.device_id));
             line("", &format!("since {}", clock::rfc3339(enrolment.enrolled_unix_s)));
             line("", &format!("portal's fingerprint {}", card.fingerprint()));
-            if status.key_id.as_ref() != Some(&enrolment.key_id) {
+            if status.key_id.as_ref() != Some(&enrolment.key_id) && !status.key_change_begun {
                 line("", "with another key than this device's: run `assay enroll` again");
             }
         }

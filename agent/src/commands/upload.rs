@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::reseal::{Ready, Resealer};
 use crate::terminal::Line;
 use crate::trouble::{self, refuse};
-use crate::{output, pause, portal, runtime, source};
+use crate::{output, pause, portal, portal_keys, revoked, rotation, runtime, source};
 
 /// Send the bundles that wait in the spool, encrypted for the portal
 #[derive(clap::Args)]
@@ -56,9 +56,13 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         ));
     };
     let spool = context.spool(&settings)?;
-    let (report, kept, already) = runtime::block_on(async {
+    let sent = runtime::block_on(async {
         let here = source::who(&settings.config, &context.paths).await?;
         chassis::check(&enrolment.chassis, &chassis::marks(&here))?;
+        let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
+        let enrolment = portal_keys::settled(context, &identity, enrolment, &portal).await?;
+        let key = rotation::settled(context, &identity, &enrolment, &portal, key).await;
+        let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
         let resealer = Resealer {
             identity: &identity,
             spool: &spool,
@@ -74,7 +78,6 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
                 kept.push((entry.id, why));
             }
         }
-        let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
         let shown = Shown::new();
         let progress = |progress: Progress| shown.show(&progress);
         let options = DrainOptions::default();
@@ -82,13 +85,24 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         if let Some(last) = report.last_seq() {
             identity.sequence().go_above(last)?;
         }
+        revoked::learn_of(context, &report)?;
+        // Nothing was to be sent: ask, so that the word of before is worth something.
+        if report.bundles.is_empty() && revoked::told(context).is_some() {
+            revoked::look(context, &settings.config).await?;
+        }
         Ok((report, kept, already))
-    })?;
+    });
+    revoked::learn_if_revoked(context, &sent);
+    let (report, kept, already) = sent?;
+    let told = revoked::told(context);
+    if let Some(told) = &told {
+        output::say(&format!("assay: {}", told.words()));
+    }
     match args.json {
         true => output::print_json(&json(&report, &kept))?,
         false => output::print(words(&report, &kept, &already))?,
     }
-    let complete = report.is_complete() && kept.is_empty();
+    let complete = report.is_complete() && kept.is_empty() && told.is_none();
     Ok(if complete { 0 } else { trouble::FAILED })
 }
 

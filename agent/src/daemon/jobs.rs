@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::support::desk::LAST_POLL;
 use crate::support::store::Store;
 use crate::trouble::{NextStep, refuse};
-use crate::{output, portal, runtime};
+use crate::{output, portal, portal_keys, revoked, rotation, runtime};
 
 mod examine;
 mod poll;
@@ -35,6 +35,10 @@ pub(crate) fn run(name: &str, parent: i32, context: &Context) -> anyhow::Result<
     let _ = assay_collector::live::be_gentle();
     let folder = board::folder(&context.paths);
     if let Some(told) = rests(name, || crate::pause::paused(context.identity().dir()).is_some()) {
+        output::print(serde_json::to_vec(&told)?)?;
+        return Ok(0);
+    }
+    if let Some(told) = silenced(name, || revoked::rests(context)) {
         output::print(serde_json::to_vec(&told)?)?;
         return Ok(0);
     }
@@ -67,6 +71,16 @@ fn rests(name: &str, paused: impl FnOnce() -> bool) -> Option<Told> {
     })
 }
 
+/// Jobs that call the portal: what a revocation silences, but for one look a day.
+const CALLS: [&str; 3] = ["report", "drain", "poll"];
+
+/// What a job says that rests because the key was revoked; `None` when it goes on, which is the look of the day.
+fn silenced(name: &str, rests: impl FnOnce() -> Option<revoked::Told>) -> Option<Told> {
+    let told = CALLS.contains(&name).then(rests).flatten()?;
+    let words = format!("{}; looked at once a day", told.words());
+    Some(Told { words, ..Told::default() })
+}
+
 /// Goes on with the uploads that a person began. Others wait for `assay upload`.
 fn send_what_was_begun(context: &Context) -> anyhow::Result<Told> {
     let nothing = |words: &str| Ok(Told { words: words.to_owned(), ..Told::default() });
@@ -78,6 +92,13 @@ fn send_what_was_begun(context: &Context) -> anyhow::Result<Told> {
     }
     let spool = context.spool(&settings)?;
     if !spool.entries()?.iter().any(is_begun) {
+        // The look of the day: the key may count again, and nothing else would tell.
+        if revoked::told(context).is_some() {
+            return match runtime::block_on(revoked::look(context, &settings.config))? {
+                Some(told) => nothing(&told.words()),
+                None => nothing("the portal takes this key's word again"),
+            };
+        }
         return nothing("nothing was begun");
     }
     let (Some(enrolment), Some(key)) = (identity.enrolment()?, identity.key()?) else {
@@ -87,12 +108,20 @@ fn send_what_was_begun(context: &Context) -> anyhow::Result<Told> {
     let sent = runtime::block_on(async {
         report::same_unit(context, &settings.config, &enrolment).await?;
         let portal = portal::enrolled_slowly(&enrolment, &settings.config, &identity, context.clock)?;
+        let enrolment = portal_keys::settled(context, &identity, enrolment, &portal).await?;
+        let key = rotation::settled(context, &identity, &enrolment, &portal, key).await;
+        let portal = portal::enrolled_slowly(&enrolment, &settings.config, &identity, context.clock)?;
         let report = drain(&spool, &portal, &key, &enrolment.card, &options, &|_| ()).await?;
         if let Some(last) = report.last_seq() {
             identity.sequence().go_above(last)?;
         }
         Ok(report)
-    })?;
+    });
+    revoked::learn_if_revoked(context, &sent);
+    let sent = sent?;
+    if let Some(told) = revoked::learn_of(context, &sent)? {
+        return nothing(&told.words());
+    }
     let accepted = sent.bundles.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Accepted(_))).count();
     let entries = spool.entries()?;
     let left: Vec<&Entry> = entries.iter().filter(|entry| is_begun(entry)).collect();
@@ -187,6 +216,22 @@ mod tests {
         ] {
             assert_eq!(rests(name, || true).is_some(), expected, "{name}");
             assert!(rests(name, || false).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_silences_what_calls() {
+        let told = || revoked::Told {
+            key_id: "SHA256:x".into(),
+            reason: "stolen".into(),
+            revoked_unix_s: 0,
+            told_unix_s: 0,
+        };
+        for (name, expected) in
+            [("report", true), ("drain", true), ("poll", true), ("check", false), ("keep", false)]
+        {
+            assert_eq!(silenced(name, || Some(told())).is_some(), expected, "{name}");
+            assert!(silenced(name, || None).is_none(), "{name}");
         }
     }
 

@@ -26,7 +26,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::{NextStep, refuse};
-use crate::{clock, output, pause, portal};
+use crate::{chassis, clock, output, pause, portal, portal_keys, revoked, source};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
@@ -165,7 +165,13 @@ impl<'a> Desk<'a> {
 
     /// Asks the portal what is open, and takes in what it says.
     pub(crate) async fn poll(&self, known: Option<&str>) -> anyhow::Result<(PollAnswer, Vec<Came>)> {
-        let answer = self.portal()?.poll(&self.key, &self.trust, known, known.is_some()).await.or_advise(
+        if known.is_none() {
+            // A key that came with drives from another unit asks nothing in that one's name.
+            let here = source::who(&self.settings.config, &self.context.paths).await?;
+            chassis::check(&self.enrolment.chassis, &chassis::marks(&here))?;
+        }
+        let asked = self.ask(known, known.is_some()).await?;
+        let answer = asked.or_advise(
             "the portal could not be asked",
             "see that this NAS reaches it, and call again; a request also comes as a file: `assay support fetch FILE`",
         )?;
@@ -184,13 +190,45 @@ impl<'a> Desk<'a> {
         Ok((answer, came))
     }
 
+    /// One signed call, and what follows from its answer whatever is asked: newer keys of the portal are taken, and a
+    /// revocation is kept.
+    async fn ask(&self, known: Option<&str>, waits: bool) -> anyhow::Result<Result<PollAnswer, PortalError>> {
+        let portal = self.portal()?;
+        let asked = portal.poll(&self.key, &self.trust, known, waits).await;
+        let shown = asked.as_ref().map_or(u64::MAX, |answer| answer.keys_number);
+        let strange = matches!(asked, Err(PortalError::Trust(_)));
+        if (strange || asked.is_ok()) && shown > Trust::keys_number(&self.enrolment.card).unwrap_or_default()
+        {
+            let newer = portal_keys::refresh(self.context, &self.identity, &self.enrolment, &portal).await?;
+            if newer.is_some() {
+                return Err(refuse(
+                    "the portal has new keys, signed by its root key: they are taken now",
+                    "call again; nothing needs doing",
+                ));
+            }
+        }
+        match &asked {
+            Ok(answer) if answer.revoked => revoked::hear_poll(self.context, answer)?,
+            Ok(answer) => {
+                revoked::clear(self.context);
+                self.identity.sequence().go_above(answer.last_seq)?;
+            }
+            Err(error) => {
+                if let Some(revocation) = error.revocation() {
+                    revoked::hear(self.context, revocation)?;
+                }
+            }
+        }
+        Ok(asked)
+    }
+
     /// The daemon's poll. Like [`Desk::poll`], but what says nothing new touches RAM alone: no sleeping disk is woken
     /// for the news that there is none. Held by the portal while something is open, or somebody waits.
     pub(crate) async fn look(&self) -> anyhow::Result<Result<Looked, PortalError>> {
         let before = self.last_poll();
         let waits = waited_boot_s(self.store.ram()).is_some();
         let known = (before.open || waits).then_some(before.state.as_str()).filter(|state| !state.is_empty());
-        let answer = match self.portal()?.poll(&self.key, &self.trust, known, waits).await {
+        let answer = match self.ask(known, waits).await? {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };

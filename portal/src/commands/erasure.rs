@@ -5,17 +5,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use assay_bundle::deletion::DeletionReceipt;
-use assay_bundle::statement::{STATEMENT_FORMAT, Signed};
 
 use super::card::published;
-use crate::clock;
 use crate::config::Settings;
+use crate::erase::erase;
+use crate::export::{self, Content};
 use crate::files::{DataDir, write_whole};
 use crate::identity::Identity;
 use crate::store::Store;
 use crate::store::devices::Device;
-use crate::store::erasure::Deletion;
 
 /// A device by its portal's name or key, revoked ones too.
 async fn device(store: &Store, text: &str) -> anyhow::Result<Device> {
@@ -40,35 +38,23 @@ pub async fn export(settings: &Settings, name: &str, out: &Path) -> anyhow::Resu
         made.with_context(|| format!("cannot make the folder {}: name one that is not there", path.display()))
     };
     make(out.to_path_buf())?;
-    make(out.join("bundles"))?;
-    make(out.join("readings"))?;
-    make(out.join("documents"))?;
-    let about = serde_json::json!({
-        "device_id": device.id, "key_id": device.key_id, "public_key": device.public_key, "model": device.model,
-        "serial": device.serial, "enrolled_at": clock::rfc3339(device.enrolled_at), "last_seq": device.last_seq,
-        "revoked_at": device.revoked_at.map(clock::rfc3339),
-    });
-    write_whole(&out.join("device.json"), &serde_json::to_vec_pretty(&about)?, 0o600)?;
-    for document in store.documents_of(&device.id).await? {
-        let signed = Signed { document: document.document, signature: document.signature };
-        let path = out.join("documents").join(format!("{}-{}.json", document.kind, document.id));
-        write_whole(&path, &serde_json::to_vec(&signed)?, 0o600)?;
+    for folder in ["bundles", "documents", "readings", "reports"] {
+        make(out.join(folder))?;
     }
-    let bundles = store.bundle_files_of(&device.id).await?;
-    for (id, _) in &bundles {
-        for folder in [dir.objects(), dir.quarantine()] {
-            let from = folder.join(id);
-            if from.exists() {
-                let to = out.join("bundles").join(format!("{id}.assay"));
+    let items = export::items(&dir, &store, &device).await?;
+    let mut bundles = 0;
+    for item in items {
+        let to = out.join(&item.path);
+        match item.content {
+            Content::Bytes(bytes) => write_whole(&to, &bytes, 0o600)?,
+            Content::File(from) => {
                 std::fs::copy(&from, &to).with_context(|| format!("cannot write {}", to.display()))?;
+                bundles += 1;
             }
-        }
-        if let Some(reading) = store.reading(id).await? {
-            write_whole(&out.join("readings").join(format!("{id}.json")), reading.as_bytes(), 0o600)?;
         }
     }
     store.close().await;
-    super::print(&format!("exported     {} bundles to {}\n", bundles.len(), out.display()))?;
+    super::print(&format!("exported     {bundles} bundles to {}\n", out.display()))?;
     Ok(())
 }
 
@@ -92,37 +78,7 @@ pub async fn delete(settings: &Settings, name: &str, yes: bool) -> anyhow::Resul
             device.key_id
         );
     }
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let requests = store.newest_requests(Some(&device.id), i64::MAX).await?;
-    let receipt = DeletionReceipt {
-        format: STATEMENT_FORMAT,
-        id: uuid::Uuid::now_v7().to_string(),
-        device_id: device.id.clone(),
-        key_id: device.key_id.clone(),
-        deleted_unix_s: clock::now_unix_s(),
-        bundles: count(bundles.len()),
-        bundle_bytes: bundles.iter().map(|(_, size)| u64::try_from(*size).unwrap_or_default()).sum(),
-        requests: count(requests.len()),
-        portal_fingerprint: card.fingerprint(),
-    };
-    let signed = Signed::new(&receipt, &identity.online)?;
-    // Files first: a stop in between leaves rows without files, and the same command ends the work.
-    let uploads = store.upload_files_of(&device.id).await?;
-    let kept = bundles.iter().flat_map(|(id, _)| [dir.objects().join(id), dir.quarantine().join(id)]);
-    for path in kept.chain(uploads.iter().map(|id| dir.uploads().join(id))) {
-        match std::fs::remove_file(&path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
-        }
-    }
-    let deletion = Deletion {
-        id: &receipt.id,
-        now: receipt.deleted_unix_s,
-        document: &signed.document,
-        signature: &signed.signature,
-    };
-    store.erase_device(&device.id, &deletion).await?;
+    let signed = erase(&dir, &store, &card, &identity.online, &device).await?;
     store.close().await;
     super::print(&format!("{}\n", serde_json::to_string(&signed)?))?;
     Ok(())

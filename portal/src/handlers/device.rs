@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 
 use crate::app::Shared;
+use crate::boots;
 use crate::clock;
 use crate::display::visible;
 use crate::page::{PageError, Viewer, render};
@@ -31,6 +32,10 @@ struct Shown {
     key_id: String,
     enrolled: String,
     revoked: Option<String>,
+    revoked_words: String,
+    moved_to: Option<String>,
+    /// What is in doubt about the unit behind the key: two words, since when, why.
+    doubt: Option<(&'static str, String, String)>,
     last_seq: i64,
 }
 
@@ -43,6 +48,12 @@ impl From<&Device> for Shown {
             key_id: device.key_id.clone(),
             enrolled: clock::for_people(device.enrolled_at),
             revoked: device.revoked_at.map(clock::for_people),
+            revoked_words: visible(device.revoked_words()),
+            moved_to: device.moved_to.clone(),
+            doubt: device.doubt.as_deref().map(|doubt| {
+                let since = device.doubt_at.map(clock::for_people).unwrap_or_default();
+                (boots::name_of(doubt), since, visible(&device.doubt_words))
+            }),
             last_seq: device.last_seq,
         }
     }
@@ -147,6 +158,10 @@ struct Page {
     sessions: Vec<ShownSession>,
     lines: Vec<Line>,
     reports: Vec<Reported>,
+    /// Keys of before, with the times in which they counted.
+    keys: Vec<(String, String, String)>,
+    /// What happened: when, what, in words.
+    events: Vec<(String, String, String)>,
 }
 
 /// Shows the device.
@@ -173,8 +188,17 @@ pub(super) async fn handle(
         engineer: visible(&session.engineer),
     });
     let reports = app.store.reports_of_device(&device.id, MOST_REPORTS).await?;
+    let keys = app.store.keys_of(&device.id).await?.into_iter().filter_map(|key| {
+        let until = clock::for_people(key.valid_to?);
+        Some((key.key_id, clock::for_people(key.valid_from), until))
+    });
+    let events = app.store.events_of(&device.id).await?.into_iter();
+    let events =
+        events.map(|event| (clock::for_people(event.at), visible(&event.what), visible(&event.words)));
     render(&Page {
         viewer,
+        keys: keys.collect(),
+        events: events.collect(),
         device: Shown::from(&device),
         others: others.iter().map(Shown::from).collect(),
         requests,

@@ -145,6 +145,18 @@ fn refused(outcome: &Redeemed) -> Refusal {
             "Compare the fingerprint on the device with the one that assay-portal card prints. If they differ, \
              somebody stands between: do not enrol.",
         ),
+        Redeemed::KeyRevoked => (
+            StatusCode::CONFLICT,
+            "key-revoked",
+            "The key of this device was revoked here: a code does not bring it back.",
+            "Enrol with a new key: assay enroll --new-key, with the same code",
+        ),
+        Redeemed::KeyReplaced => (
+            StatusCode::CONFLICT,
+            "key-replaced",
+            "This key was replaced by a newer one of its device.",
+            "Enrol with a new key: assay enroll --new-key, with the same code",
+        ),
         Redeemed::SerialMismatch => (
             StatusCode::CONFLICT,
             "serial-mismatch",

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use assay_bundle::digest::sha256_hex;
+use assay_bundle::health_report::is_boot_id;
 use assay_bundle::poll::{
     LONGEST_HOLD_S, LONGEST_INTERVAL_S, MOST_CANCELLED, MOST_REQUESTS, PollAnswer, ReplacementHint,
     ReplacementRole, SessionOffer, USUAL_INTERVAL_S, VersionNotice,
@@ -17,8 +18,10 @@ use axum::extract::{Request, State};
 use tokio::time::Instant;
 
 use crate::app::{App, Shared};
+use crate::boots::{Heard, Used};
 use crate::clock;
 use crate::device_call;
+use crate::display::visible;
 use crate::refusal::Refusal;
 use crate::store::devices::Device;
 use crate::store::sessions::SupportSession;
@@ -37,6 +40,8 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
     let query = parts.uri.query().unwrap_or_default();
     let known = query.split('&').find_map(|pair| pair.strip_prefix("known="));
     let waits = query.split('&').any(|pair| pair == "wait=1");
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    heard(&app, &device, value("boot"), value("seq").and_then(|seq| seq.parse().ok())).await?;
     let mut answer = look(&app, &device, &nonce).await?;
     let held = match known {
         Some(known) if known == answer.state && !answer.revoked && (waits || is_open(&answer)) => {
@@ -56,6 +61,30 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
     }
     let signed = Signed::new(&answer, &app.online).map_err(|error| Refusal::internal(&error))?;
     Ok(Json(signed))
+}
+
+/// Keeps which boot of a device called, where it tells.
+pub(super) async fn heard(
+    app: &App,
+    device: &Device,
+    boot_id: Option<&str>,
+    seq: Option<u64>,
+) -> Result<(), Refusal> {
+    let Some(boot_id) = boot_id.filter(|id| is_boot_id(id) && device.revoked_at.is_none()) else {
+        return Ok(());
+    };
+    let heard = Heard {
+        boot_id: boot_id.to_owned(),
+        at: clock::now_unix_s(),
+        is_live: true,
+        made_at: None,
+        seq: seq.and_then(|seq| i64::try_from(seq).ok()),
+        used: Used::No,
+    };
+    if let Some(doubt) = app.store.heard(&device.id, &heard).await? {
+        tracing::warn!(device = %device.id, doubt = doubt.kind(), "doubt about the unit behind a key");
+    }
+    Ok(())
 }
 
 fn is_open(answer: &PollAnswer) -> bool {
@@ -81,6 +110,8 @@ async fn look(app: &App, device: &Device, nonce: &str) -> Result<PollAnswer, Ref
         last_seq: u64::try_from(device.last_seq).unwrap_or_default(),
         revoked: device.revoked_at.is_some(),
         replacement: None,
+        revoked_why: device.revoked_at.map(|_| visible(device.revoked_words()).chars().take(120).collect()),
+        keys_number: app.keys_number,
     };
     if answer.revoked {
         answer.interval_s = LONGEST_INTERVAL_S;

@@ -26,6 +26,7 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
     if report.key_id != device.key_id || report.device_id != device.id {
         return Err(Refusal::bad_call("The health report is another device's."));
     }
+    super::poll::heard(&app, &device, report.boot_id.as_deref(), report.seq).await?;
     let kept = serde_json::to_string(&report).map_err(|error| Refusal::internal(&error))?;
     let id = uuid::Uuid::now_v7().to_string();
     app.store.keep_report(&id, &device.id, clock::now_unix_s(), &kept).await?;

@@ -15,6 +15,11 @@ use assay_bundle::manifest::RunSource;
 use super::IngestError;
 use crate::refusal::chain;
 use crate::store::devices::Device;
+use crate::store::key_life::FormerKey;
+
+/// How long after its replacement a key may have sealed, by the device's clock, in seconds: a run that had begun, and a
+/// clock that is wrong by days (judgement: a week).
+const OVERLAP_S: i64 = 7 * 86_400;
 
 /// An envelope that may go on to the worker.
 pub struct Admitted {
@@ -48,7 +53,12 @@ pub async fn read(object: &Path) -> Result<Envelope, IngestError> {
 ///
 /// # Errors
 /// Refused, with the reason and the next step.
-pub fn admit(envelope: Envelope, device: &Device, recipient: &str) -> Result<Admitted, IngestError> {
+pub fn admit(
+    envelope: Envelope,
+    device: &Device,
+    former: Option<&FormerKey>,
+    is_ours: &dyn Fn(&str) -> bool,
+) -> Result<Admitted, IngestError> {
     let refuse = |reason: String| Err(IngestError::Refused(reason));
     if envelope.form != PayloadForm::Sealed {
         return refuse(
@@ -56,16 +66,29 @@ pub fn admit(envelope: Envelope, device: &Device, recipient: &str) -> Result<Adm
                 .to_owned(),
         );
     }
-    let key =
-        PublicKey::from_openssh(&device.public_key).map_err(|error| IngestError::Trouble(chain(&error)))?;
+    // What was sealed before the key changed is signed by the key of then; the call that brought it is the present key's.
+    let (key_id, public_key) = match former {
+        Some(former) => (&former.key_id, &former.public_key),
+        None => (&device.key_id, &device.public_key),
+    };
+    let key = PublicKey::from_openssh(public_key).map_err(|error| IngestError::Trouble(chain(&error)))?;
     if let Err(error) = envelope.verify_signature(&key) {
         return refuse(chain(&error));
     }
     let manifest = &envelope.manifest;
-    if manifest.device.key_id != device.key_id {
+    if manifest.device.key_id != *key_id {
         return refuse(format!(
-            "the manifest names key {}, but it was signed and sent by {}",
-            manifest.device.key_id, device.key_id
+            "the manifest names key {}, but it was signed and sent by {key_id}",
+            manifest.device.key_id
+        ));
+    }
+    if let Some(until) = former.and_then(|former| former.valid_to)
+        && manifest.clock.plausible
+        && let Ok(made) = manifest.clock.device_time.parse::<jiff::Timestamp>()
+        && made.as_second() > until.saturating_add(OVERLAP_S)
+    {
+        return refuse(format!(
+            "it was sealed under key {key_id} after that key had been replaced: collect anew, under the key of now"
         ));
     }
     // A recording is of another unit by nature, and it is no evidence about this one.
@@ -80,7 +103,7 @@ pub fn admit(envelope: Envelope, device: &Device, recipient: &str) -> Result<Adm
     if manifest.redaction.rule_set == 0 {
         return refuse("the manifest names no redaction rule set: nothing unredacted is taken".to_owned());
     }
-    if !manifest.recipients.iter().any(|named| named == recipient) {
+    if !manifest.recipients.iter().any(|named| is_ours(named)) {
         return refuse("it is encrypted for another recipient: seal it again for this portal".to_owned());
     }
     let Ok(manifest_text) = String::from_utf8(envelope.manifest_bytes) else {

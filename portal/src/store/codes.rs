@@ -5,8 +5,8 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::devices::Device;
-use super::{Doing, Store, StoreError};
+use super::devices::{Device, devices};
+use super::{Doing, Store, StoreError, key_life};
 
 /// Failed tries after which a code is dead.
 pub const MOST_TRIES: i64 = 5;
@@ -37,7 +37,7 @@ pub struct Candidate<'a> {
 #[derive(Debug)]
 pub enum Redeemed {
     /// The key is enrolled.
-    Enrolled(Device),
+    Enrolled(Box<Device>),
     /// No such code.
     Unknown,
     /// It was used by another key.
@@ -50,6 +50,10 @@ pub enum Redeemed {
     CardMismatch,
     /// It is for another unit.
     SerialMismatch,
+    /// The key was revoked: a code does not bring it back.
+    KeyRevoked,
+    /// The key was replaced by another one of its device.
+    KeyReplaced,
 }
 
 #[derive(FromRow)]
@@ -121,7 +125,7 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
     match &code.used_by_key {
         Some(key) if key == candidate.key_id => {
             return Ok(match device(tx, candidate.key_id).await? {
-                Some(device) => Redeemed::Enrolled(device),
+                Some(device) => Redeemed::Enrolled(Box::new(device)),
                 None => Redeemed::Used,
             });
         }
@@ -148,9 +152,18 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
             .await?;
         return Ok(wrong);
     }
+    // The owner's code is not worn by these: it serves for another key.
+    if let Some(known) = device(tx, candidate.key_id).await? {
+        if known.revoked_at.is_some() {
+            return Ok(Redeemed::KeyRevoked);
+        }
+    } else if key_life::is_known(tx, candidate.key_id).await? {
+        return Ok(Redeemed::KeyReplaced);
+    }
+    // A unit that comes with a new key goes on above the numbers of its old one.
     sqlx::query(
-        "INSERT INTO devices (id, key_id, public_key, model, serial, chassis, enrolled_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
+        "INSERT INTO devices (id, key_id, public_key, model, serial, chassis, enrolled_at, last_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce((SELECT max(last_seq) FROM devices WHERE serial = ?5), 0))
          ON CONFLICT (key_id) DO UPDATE SET model = excluded.model, serial = excluded.serial,
              chassis = excluded.chassis, enrolled_at = excluded.enrolled_at",
     )
@@ -168,18 +181,11 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
         .bind(candidate.code_sha256)
         .execute(&mut *tx)
         .await?;
-    Ok(match device(tx, candidate.key_id).await? {
-        Some(device) => Redeemed::Enrolled(device),
-        None => Redeemed::Unknown,
-    })
+    let Some(device) = device(tx, candidate.key_id).await? else { return Ok(Redeemed::Unknown) };
+    key_life::enrolled(tx, &device, candidate.now).await?;
+    Ok(Redeemed::Enrolled(Box::new(device)))
 }
 
 async fn device(tx: &mut SqliteConnection, key_id: &str) -> Result<Option<Device>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
-         FROM devices WHERE key_id = ?",
-    )
-    .bind(key_id)
-    .fetch_optional(tx)
-    .await
+    sqlx::query_as(devices!("WHERE key_id = ?")).bind(key_id).fetch_optional(tx).await
 }

@@ -1,4 +1,4 @@
-//! Devices: one row for each enrolled key.
+//! Devices: one row for each enrolment, with the key that counts now. Earlier keys are in [`super::key_life`].
 
 use sqlx::FromRow;
 
@@ -23,7 +23,40 @@ pub struct Device {
     pub last_seq: i64,
     /// When the key was revoked, seconds since 1970.
     pub revoked_at: Option<i64>,
+    /// Why it was revoked, for its owner; empty when it was not, or long ago.
+    pub revoked_reason: String,
+    /// Device whose key took over, after a key move.
+    pub moved_to: Option<String>,
+    /// `state_lost` or `cloned`: what an engineer has to decide.
+    pub doubt: Option<String>,
+    /// Why, in words.
+    pub doubt_words: String,
+    /// Since when, seconds since 1970.
+    pub doubt_at: Option<i64>,
 }
+
+impl Device {
+    /// Why the key was revoked, in words that are never empty.
+    pub fn revoked_words(&self) -> &str {
+        match self.revoked_reason.as_str() {
+            "" => "no reason was written down",
+            words => words,
+        }
+    }
+}
+
+/// Every column of [`Device`], and the rest of the query.
+macro_rules! devices {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at, revoked_reason, moved_to,
+                 doubt, doubt_words, doubt_at
+             FROM devices ",
+            $tail
+        )
+    };
+}
+pub(super) use devices;
 
 impl Store {
     /// The device of a key.
@@ -31,14 +64,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn device_by_key(&self, key_id: &str) -> Result<Option<Device>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
-             FROM devices WHERE key_id = ?",
-        )
-        .bind(key_id)
-        .fetch_optional(&self.readers)
-        .await
-        .doing("find a device by its key")
+        sqlx::query_as(devices!("WHERE key_id = ?"))
+            .bind(key_id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find a device by its key")
     }
 
     /// A device by the portal's name.
@@ -46,14 +76,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn device(&self, id: &str) -> Result<Option<Device>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
-             FROM devices WHERE id = ?",
-        )
-        .bind(id)
-        .fetch_optional(&self.readers)
-        .await
-        .doing("find a device")
+        sqlx::query_as(devices!("WHERE id = ?"))
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find a device")
     }
 
     /// Other keys that were enrolled for the same serial number: a replaced key, or two boxes with one identity.
@@ -61,15 +88,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn same_serial(&self, device: &Device) -> Result<Vec<Device>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
-             FROM devices WHERE serial = ? AND id <> ? ORDER BY enrolled_at",
-        )
-        .bind(&device.serial)
-        .bind(&device.id)
-        .fetch_all(&self.readers)
-        .await
-        .doing("find other keys of a serial number")
+        sqlx::query_as(devices!("WHERE serial = ? AND id <> ? ORDER BY enrolled_at"))
+            .bind(&device.serial)
+            .bind(&device.id)
+            .fetch_all(&self.readers)
+            .await
+            .doing("find other keys of a serial number")
     }
 
     /// Keys that a person may mean by a text: the portal's name, a fingerprint, or a serial number.
@@ -77,14 +101,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn devices_named(&self, text: &str) -> Result<Vec<Device>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at
-             FROM devices WHERE id = ?1 OR key_id = ?1 OR serial = ?1 ORDER BY enrolled_at",
-        )
-        .bind(text)
-        .fetch_all(&self.readers)
-        .await
-        .doing("find devices by name")
+        sqlx::query_as(devices!("WHERE id = ?1 OR key_id = ?1 OR serial = ?1 ORDER BY enrolled_at"))
+            .bind(text)
+            .fetch_all(&self.readers)
+            .await
+            .doing("find devices by name")
     }
 
     /// Revokes a key and cancels its open requests; `false` when it was revoked before.
@@ -94,12 +115,18 @@ impl Store {
     pub async fn revoke_device(&self, id: &str, words: &str, now: i64) -> Result<bool, StoreError> {
         const DOING: &str = "revoke a key";
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
-        let done = sqlx::query("UPDATE devices SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
-            .bind(now)
-            .bind(id)
-            .execute(&mut *tx)
-            .await
-            .doing(DOING)?;
+        let done = sqlx::query(
+            "UPDATE devices SET revoked_at = ?, revoked_reason = ? WHERE id = ? AND revoked_at IS NULL",
+        )
+        .bind(now)
+        .bind(words)
+        .bind(id)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
+        if done.rows_affected() == 1 {
+            super::key_life::note(&mut tx, id, now, "revoked", words).await.doing(DOING)?;
+        }
         sqlx::query(
             "UPDATE requests SET state = 'cancelled', words = ?, closed_at = ?
              WHERE device_id = ? AND state = 'open'",

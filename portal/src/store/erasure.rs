@@ -1,5 +1,6 @@
 //! All of one device, to be handed out and to be destroyed. The database overwrites what it deletes.
 
+use assay_bundle::statement::Signed;
 use sqlx::FromRow;
 
 use super::{Doing, Store, StoreError};
@@ -7,7 +8,8 @@ use super::{Doing, Store, StoreError};
 /// A document of a device, with its signature, as it is handed out.
 #[derive(Clone, Debug, FromRow)]
 pub struct Document {
-    /// What it is: `request`, `consent`, `session-start`, `session-stop`, `receipt`.
+    /// What it is: `request`, `consent`, `session-start`, `session-stop`, `receipt`,
+    /// `key-change`.
     pub kind: String,
     /// Portal's name for what it belongs to.
     pub id: String,
@@ -30,15 +32,22 @@ pub struct Deletion<'a> {
 }
 
 /// Statements that leave nothing of a device, in the order that the references demand. `?1` is the device.
-const ERASE: [&str; 12] = [
+const ERASE: [&str; 18] = [
     "DELETE FROM consents WHERE request_id IN (SELECT id FROM requests WHERE device_id = ?1)",
     "DELETE FROM support_sessions WHERE device_id = ?1",
     "DELETE FROM requests WHERE device_id = ?1",
     "DELETE FROM readings WHERE bundle_id IN (SELECT id FROM bundles WHERE device_id = ?1)",
     "DELETE FROM bundles WHERE device_id = ?1",
     "DELETE FROM uploads WHERE device_id = ?1",
-    "DELETE FROM nonces WHERE key_id = (SELECT key_id FROM devices WHERE id = ?1)",
-    "DELETE FROM enrolment_codes WHERE used_by_key = (SELECT key_id FROM devices WHERE id = ?1)",
+    "DELETE FROM health_reports WHERE device_id = ?1",
+    "DELETE FROM nonces WHERE key_id IN (SELECT key_id FROM device_keys WHERE device_id = ?1)",
+    "DELETE FROM enrolment_codes WHERE used_by_key IN (SELECT key_id FROM device_keys WHERE device_id = ?1)",
+    "DELETE FROM boots WHERE device_id = ?1",
+    "DELETE FROM device_events WHERE device_id = ?1 OR EXISTS (SELECT 1 FROM device_keys
+         WHERE device_keys.device_id = ?1 AND instr(device_events.words, device_keys.key_id) > 0)",
+    "UPDATE devices SET revoked_reason = 'the key moved' WHERE moved_to = ?1",
+    "DELETE FROM device_keys WHERE device_id = ?1",
+    "UPDATE devices SET moved_to = NULL WHERE moved_to = ?1",
     "DELETE FROM enrolment_codes WHERE serial = (SELECT serial FROM devices WHERE id = ?1)",
     "DELETE FROM replacements WHERE old_serial = (SELECT serial FROM devices WHERE id = ?1)",
     "DELETE FROM replacements WHERE new_serial = (SELECT serial FROM devices WHERE id = ?1)",
@@ -64,7 +73,10 @@ impl Store {
              WHERE device_id = ?1 AND stop_document IS NOT NULL
              UNION ALL
              SELECT 'receipt', id, receipt, receipt_signature FROM bundles
-             WHERE device_id = ?1 AND receipt IS NOT NULL",
+             WHERE device_id = ?1 AND receipt IS NOT NULL
+             UNION ALL
+             SELECT 'key-change', 'from-' || valid_from || '-to-' || valid_to, document, signature FROM device_keys
+             WHERE device_id = ?1 AND document IS NOT NULL",
         )
         .bind(device_id)
         .fetch_all(&self.readers)
@@ -96,11 +108,33 @@ impl Store {
             .doing("list the uploads of a device")
     }
 
-    /// Leaves nothing of a device but the receipt, in one transaction.
+    /// The receipt of the deletion of a key's device, when there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deletion_of_key(&self, key_id: &str) -> Result<Option<Signed>, StoreError> {
+        let found: Option<(String, String)> =
+            // The receipt alone names the key, so nothing but the receipt is searched.
+            sqlx::query_as(
+                "SELECT document, signature FROM deletions WHERE json_extract(document, '$.key_id') = ?
+                 ORDER BY deleted_at DESC",
+            )
+                .bind(key_id)
+                .fetch_optional(&self.readers)
+                .await
+                .doing("find the receipt of a deletion")?;
+        Ok(found.map(|(document, signature)| Signed { document, signature }))
+    }
+
+    /// Leaves nothing of these devices, which are one unit's, but the receipt, in one transaction.
     ///
     /// # Errors
     /// When the database fails; everything is still there then.
-    pub async fn erase_device(&self, device_id: &str, deletion: &Deletion<'_>) -> Result<(), StoreError> {
+    pub async fn erase_devices(
+        &self,
+        device_ids: &[String],
+        deletion: &Deletion<'_>,
+    ) -> Result<(), StoreError> {
         const DOING: &str = "delete a device";
         let mut connection = self.writer.acquire().await.doing(DOING)?;
         let mut tx = sqlx::Connection::begin(&mut *connection).await.doing(DOING)?;
@@ -112,8 +146,10 @@ impl Store {
             .execute(&mut *tx)
             .await
             .doing(DOING)?;
-        for statement in ERASE {
-            sqlx::query(statement).bind(device_id).execute(&mut *tx).await.doing(DOING)?;
+        for device_id in device_ids {
+            for statement in ERASE {
+                sqlx::query(statement).bind(device_id).execute(&mut *tx).await.doing(DOING)?;
+            }
         }
         tx.commit().await.doing(DOING)?;
         // Older pages stand in the write-ahead log until it is folded in.

@@ -26,6 +26,8 @@ pub(crate) struct Recipe {
     pub(crate) level: Level,
     /// Support request that it answers: id and nonce.
     pub(crate) request: Option<(String, String)>,
+    /// Boot and device time that the manifest names.
+    pub(crate) boot: Option<(String, String)>,
     /// A lie about the facts, told by the device after it read them.
     pub(crate) lie: fn(&mut Facts),
 }
@@ -51,6 +53,7 @@ impl Recipe {
             recipient: recipient.to_owned(),
             level: Level::Standard,
             request: None,
+            boot: None,
             lie: |_| {},
         }
     }
@@ -99,8 +102,12 @@ pub(crate) fn forms(device: &Device, recipe: &Recipe) -> (Vec<u8>, Vec<u8>) {
         request_id: recipe.request.as_ref().map(|(id, _)| id.clone()),
         nonce: recipe.request.as_ref().map(|(_, nonce)| nonce.clone()),
         seq: recipe.seq,
-        boot_id: None,
-        clock: ManifestClock { plausible: true, ..ManifestClock::default() },
+        boot_id: recipe.boot.as_ref().map(|(boot, _)| boot.clone()),
+        clock: ManifestClock {
+            plausible: true,
+            device_time: recipe.boot.as_ref().map(|(_, time)| time.clone()).unwrap_or_default(),
+            ..ManifestClock::default()
+        },
         payload: Payload::default(),
         parser_set: PARSER_SET,
         rule_pack: assay_diagnosis::RULE_PACK,

@@ -82,6 +82,19 @@ pub(super) async fn send(
     }
 }
 
+/// Sends a call without a body and gives the response as it begins, for an answer that is read as it comes.
+pub(super) async fn open(
+    portal: &Portal,
+    key: Option<&SigningKey>,
+    call: &Call<'_>,
+) -> Result<reqwest::Response, PortalError> {
+    let request = request(portal, key, call)?;
+    match timeout(portal.idle_timeout.saturating_add(call.patience), request.send()).await {
+        Ok(answer) => answer.map_err(|why| explain::failed(portal.address.base(), why)),
+        Err(_) => Err(PortalError::Silent { portal: portal.address.base().to_owned() }),
+    }
+}
+
 fn request(
     portal: &Portal,
     key: Option<&SigningKey>,

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use assay_bundle::key_life::Revocation;
 use assay_bundle::problem::Problem;
 
 use crate::trust::TrustError;
@@ -155,6 +156,12 @@ pub enum PortalError {
         /// Its reason.
         problem: Problem,
     },
+    /// The portal's signed word that this key counts no more.
+    #[error(
+        "the portal has revoked this device's key: {}; nothing that waits is lost; ask its operator, and enrol again with a new code where they say so: `assay enroll`",
+        .0.reason.trim_end_matches('.')
+    )]
+    Revoked(Box<Revocation>),
     /// The portal sends us elsewhere; signed calls do not follow.
     #[error(
         "the portal sends us to {to:?}, and signed calls do not follow: if that is right, enrol again with that address"
@@ -201,6 +208,14 @@ pub enum PortalError {
     /// A card or receipt is not believed.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// A file that was to be written.
+    #[error("cannot write {}: name a file that is not there, on a volume with room", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A file to send cannot be read.
     #[error("cannot read the bundle {}: see that the data volume is mounted and healthy", path.display())]
     File {
@@ -216,6 +231,14 @@ impl PortalError {
     pub fn kind(&self) -> Option<&str> {
         match self {
             Self::Refused { problem, .. } => Some(&problem.kind),
+            _ => None,
+        }
+    }
+
+    /// The portal's signed word that this key counts no more, when it is that.
+    pub fn revocation(&self) -> Option<&Revocation> {
+        match self {
+            Self::Revoked(revocation) => Some(revocation),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ use rustls_pki_types::UnixTime;
 use super::address::Address;
 use super::verifier::{Pin, PortalVerifier};
 use super::{PortalError, roots};
+use crate::trust::Trust;
 
 /// Seconds since 1970 by this device's clock, right or wrong.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -59,6 +60,12 @@ pub struct PortalOptions {
     pub bytes_per_s: Option<u64>,
     /// The device's clock.
     pub now: Now,
+    /// Whose word a signed refusal is: the card that was pinned. Without it no refusal is believed to be signed.
+    pub trust: Option<Trust>,
+    /// Kernel's id of the running boot, told with a poll: by this and `seq` the portal sees two units with one key.
+    pub boot_id: Option<String>,
+    /// Highest number of a bundle that may have been given out, told with it.
+    pub seq: Option<u64>,
 }
 
 impl PortalOptions {
@@ -75,6 +82,9 @@ impl PortalOptions {
             idle_timeout: Duration::from_secs(60),
             bytes_per_s: None,
             now: system_now(),
+            trust: None,
+            boot_id: None,
+            seq: None,
         }
     }
 }

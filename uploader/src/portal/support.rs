@@ -40,6 +40,8 @@ impl Portal {
             Some(state) => format!("known={state}{}", if waits { "&wait=1" } else { "" }),
             None => String::new(),
         };
+        let between = if query.is_empty() || self.here.is_empty() { "" } else { "&" };
+        let query = format!("{query}{between}{}", self.here);
         let nonce = call::nonce_of_a_call()?;
         let call = Call {
             method: "GET",

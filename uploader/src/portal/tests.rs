@@ -78,6 +78,7 @@ fn card(address: SocketAddr, pin: &str) -> PortalCard {
         online_key,
         recipient: "age1".to_owned(),
         tls_key_pin: pin.to_owned(),
+        keys: None,
     }
 }
 

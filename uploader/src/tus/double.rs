@@ -285,6 +285,7 @@ impl Inner {
             online_key,
             recipient: "age1".to_owned(),
             tls_key_pin: String::new(),
+            keys: None,
         }
     }
 
@@ -380,6 +381,7 @@ fn problem(kind: &'static str) -> Vec<u8> {
         kind: kind.to_owned(),
         title: format!("problem {kind}"),
         next_step: "do this".to_owned(),
+        signed: None,
     })
 }
 

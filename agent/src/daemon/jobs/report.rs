@@ -4,6 +4,7 @@ use std::path::Path;
 
 use assay_bundle::health_report::{
     DaemonCounters, FORMAT_VERSION, HealthReport, HealthReportError, LastCheck, SpoolDepth, Versions,
+    is_boot_id,
 };
 use assay_uploader::{Entry, State};
 
@@ -18,7 +19,7 @@ use crate::daemon::child::Told;
 use crate::daemon::news::{self, Checked};
 use crate::identity::Enrolment;
 use crate::trouble::{NextStep, refuse};
-use crate::{portal, runtime, source};
+use crate::{portal, revoked, runtime, source};
 
 /// Sends one report, where the owner chose so and the device is enrolled.
 pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
@@ -38,7 +39,7 @@ pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
     };
     let lost = Known::read(context).map(|known| known.lost).unwrap_or_default();
     let copy = shelf::newest_verified(context, &lost);
-    let report = without_text(compose(
+    let here = compose(
         &key.public().fingerprint(),
         &enrolment.device_id,
         board::read(&folder.join(CHECKED)).as_ref(),
@@ -46,16 +47,27 @@ pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         &entries,
         copy.map(|receipt| receipt.made_unix_s),
         (context.clock, &board::boot_id(), board::boot_s()),
-    ));
+    );
+    let boot_id = Some(board::boot_id()).filter(|id| is_boot_id(id));
+    let report = without_text(HealthReport { boot_id, seq: identity.sequence().highest(), ..here });
     report.check().or_advise(
         "the health report holds what may not leave, so it was not sent",
         "please report this; nothing left this machine",
     )?;
-    runtime::block_on(async {
+    let sent = runtime::block_on(async {
         same_unit(context, &settings.config, &enrolment).await?;
         let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
         Ok(portal.report(&key, &report).await?)
-    })?;
+    });
+    match sent.as_ref().err().and_then(revoked::in_error) {
+        // Not a failure of ours that would be tried again and again.
+        Some(revocation) => {
+            revoked::hear(context, revocation)?;
+            return Ok(told(&revoked::told(context).map_or_else(String::new, |told| told.words())));
+        }
+        None => sent?,
+    }
+    revoked::clear(context);
     Ok(told("sent"))
 }
 
@@ -141,6 +153,8 @@ fn compose(
             failures: sum(|past| past.failures),
             crash_loops: u32::try_from(board.crash_loops().count()).unwrap_or(u32::MAX),
         },
+        boot_id: None,
+        seq: None,
     }
 }
 

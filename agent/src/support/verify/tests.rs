@@ -32,6 +32,7 @@ impl Bench {
             online_key,
             recipient: "age1x".to_owned(),
             tls_key_pin: String::new(),
+            keys: None,
         };
         let key_id = SigningKey::generate().unwrap().public().fingerprint();
         let mut facts = Facts::default();

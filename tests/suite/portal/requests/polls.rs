@@ -36,7 +36,7 @@ async fn a_poll_tells_what_there_is() {
     assert!(told.revoked && told.requests.is_empty() && told.interval_s == 21_600);
     let bundle = answering(&server, &device, &request, 1).await;
     let given = consent(&server, &request, &bundle).await;
-    device.consents(&server, &given).await.refused(401, "unknown-key");
+    device.consents(&server, &given).await.refused(403, "key-revoked");
     assert_eq!(field(&server.says(&["request", "show", &request.id]), "state"), "cancelled");
     assert!(new.poll(&server, "").await.replacement.is_some());
 }
