@@ -8,7 +8,8 @@ use super::line::{Cleaner, Context, MOST_PASSES, Tally, mark};
 use super::pseudonym::Pseudonyms;
 use super::rules::{Hint, Hit, Rules, gate_words};
 use super::serials::Serials;
-use crate::facts::{Facts, Observed};
+use crate::facts::Facts;
+use crate::observed::Observed;
 
 /// What a gate would find that lets every rule look.
 fn everything(line: &str) -> Found {
