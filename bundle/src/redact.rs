@@ -22,6 +22,7 @@ mod command;
 mod domain;
 mod entropy;
 mod field;
+mod gate;
 mod json;
 mod learned;
 mod line;
@@ -29,6 +30,16 @@ mod mounts;
 mod path;
 mod person;
 mod pseudonym;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test reads the recorded devices, and fails by panicking"
+)]
+mod reference;
 mod rules;
 mod secret;
 mod serials;
@@ -173,12 +184,18 @@ impl Door {
     pub fn learn_host(&mut self, name: &str) {
         let name = name.trim();
         // Of `nas.example.com` the first label is what stands alone elsewhere.
-        self.cleaner.learned.add(name.split('.').next().unwrap_or(name), "host");
+        self.learn_name(name.split('.').next().unwrap_or(name), "host");
     }
 
     /// Tells the door the name of an account, as [`Door::learn_host`] does for hosts.
     pub fn learn_user(&mut self, name: &str) {
-        self.cleaner.learned.add(name, "user");
+        self.learn_name(name, "user");
+    }
+
+    fn learn_name(&mut self, name: &str, kind: &'static str) {
+        if self.cleaner.learned.add(name, kind) {
+            self.cleaner.told();
+        }
     }
 
     /// How much this door replaces.
@@ -194,6 +211,7 @@ impl Door {
         }
         if self.receipt.level == Level::Strict {
             self.cleaner.serials.learn(&self.cleaner.pseudonyms, facts);
+            self.cleaner.told();
         }
     }
 
@@ -207,11 +225,15 @@ impl Door {
             return self.refuse(path, "a binary buffer may hold serial numbers, which this level masks");
         }
         // Parsers read a byte that is no UTF-8 as U+FFFD too, so what they saw is what leaves.
-        let text = String::from_utf8_lossy(bytes);
-        if let std::borrow::Cow::Owned(_) = text {
-            self.tally.add("no-utf8", 1);
-        }
-        let text = text.as_ref();
+        let lossy;
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(_) => {
+                self.tally.add("no-utf8", 1);
+                lossy = String::from_utf8_lossy(bytes);
+                lossy.as_ref()
+            }
+        };
         if treatment != Treatment::DeviceTree && text.contains('\0') {
             return self.refuse(path, "binary, so nobody can say what it holds");
         }

@@ -19,6 +19,7 @@ mod corpus;
 mod daemon;
 mod devices;
 mod docs;
+mod failures;
 mod hang;
 mod harmless;
 mod portal;

@@ -5,10 +5,12 @@
 
 use assay_bundle::redact::{Door, DoorError, Level, PseudonymKey, RuleSet};
 
+mod kernel_log;
+mod lines;
 mod planted;
 mod properties;
 mod protected;
-mod secrets;
+pub(crate) mod secrets;
 
 /// A door with a fixed key.
 fn door() -> Door {

@@ -3,15 +3,24 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::gate;
 use super::line::{Cleaner, Scan, is_word_byte};
 use super::words::{self, VERSION_WORDS};
 
 /// Proposes all addresses of a line.
 pub(super) fn all(cleaner: &Cleaner, scan: &mut Scan) {
-    macs(cleaner, scan, b':');
-    macs(cleaner, scan, b'-');
-    ipv6(cleaner, scan);
-    ipv4(cleaner, scan);
+    type Rule = fn(&Cleaner, &mut Scan);
+    const RULES: &[(u8, Rule)] = &[
+        (gate::MAC_COLON, |cleaner, scan| macs(cleaner, scan, b':')),
+        (gate::MAC_DASH, |cleaner, scan| macs(cleaner, scan, b'-')),
+        (gate::IPV6, ipv6),
+        (gate::IPV4, ipv4),
+    ];
+    for (kind, rule) in RULES {
+        if scan.addresses & kind != 0 {
+            rule(cleaner, scan);
+        }
+    }
 }
 
 /// Exactly six octets of two digits in a run; a run of eight is a SAS address and stays.

@@ -1,13 +1,9 @@
 //! Command lines that are told a secret by an option without a name: `sshpass -p x`, `curl -u user:x`.
 
 use super::line::{Cleaner, Scan, is_mark};
-use super::rules::Hint;
 
 /// Destroys such options.
 pub(super) fn options(cleaner: &Cleaner, scan: &mut Scan) {
-    if !scan.hits.iter().any(|h| h.hint == Hint::Command) {
-        return;
-    }
     for (kind, command) in &cleaner.rules.commands {
         for found in command.captures_iter(scan.line.as_bytes()) {
             if let Some(secret) = found.name("s")

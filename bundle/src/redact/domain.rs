@@ -65,15 +65,10 @@ fn is_home(name: &str) -> bool {
 
 /// Names with a known end.
 pub(super) fn names(cleaner: &Cleaner, scan: &mut Scan) {
-    let found: Vec<(usize, bool)> = scan
-        .hits
-        .iter()
-        .filter_map(|h| match h.hint {
-            Hint::Domain { ambiguous } => Some((h.end, ambiguous)),
-            _ => None,
-        })
-        .collect();
-    for (end, ambiguous) in found {
+    for (end, ambiguous) in scan.hits.iter().filter_map(|h| match h.hint {
+        Hint::Domain { ambiguous } => Some((h.end, ambiguous)),
+        _ => None,
+    }) {
         // The end must be the end: not `.dev` of `.device`, not `.com` of `org.com.x`.
         let goes_on = scan.byte(end).is_some_and(|b| is_word_byte(b) || b == b'-' || b == b'_')
             || (scan.byte(end) == Some(b'.') && scan.byte(end + 1).is_some_and(is_word_byte));

@@ -9,7 +9,7 @@ use super::line::{Cleaner, Scan};
 use super::value::is_name_byte;
 
 /// Shorter values are names as often as keys: 20 characters of base64 hold 120 bits, a key of 96 bits has 16.
-const SHORTEST: usize = 20;
+pub(super) const SHORTEST: usize = 20;
 /// Longer runs are judged by their beginning.
 const LONGEST: usize = 4096;
 /// So many different characters has a random run of [`SHORTEST`] (62 symbols: 17 are expected, 13 is one in thousands).
@@ -21,18 +21,6 @@ const LETTERS_IN_A_ROW: usize = 5;
 /// So often a run of one class (capital, small, digit) ends and another begins, for each four characters: names in
 /// camel case change at words, random runs at every second character.
 const CHANGES_PER_FOUR: usize = 1;
-
-/// Whether a text may hold such a value: a run that is long enough behind `=` or `:`.
-pub(super) fn concerns(text: &str) -> bool {
-    let mut run = 0;
-    for byte in text.bytes() {
-        run = if is_key_byte(byte) { run + 1 } else { 0 };
-        if run >= SHORTEST {
-            return true;
-        }
-    }
-    false
-}
 
 /// Destroys every such value of a line.
 pub(super) fn values(_: &Cleaner, scan: &mut Scan) {
@@ -159,10 +147,5 @@ mod tests {
         ] {
             check(run, false);
         }
-    }
-
-    #[test]
-    fn long_runs_are_looked_at() {
-        assert!(concerns("a=q7Zr0Vn2Tx9LbKc4Wm1P") && !concerns("ata3.00: status: { DRDY ERR }"));
     }
 }

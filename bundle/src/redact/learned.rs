@@ -20,11 +20,11 @@ pub(super) struct Learned {
 }
 
 impl Learned {
-    /// Learns a name of kind `host` or `user`.
-    pub(super) fn add(&mut self, name: &str, kind: &'static str) {
+    /// Learns a name of kind `host` or `user`; whether it is a new one that can be replaced wherever it stands.
+    pub(super) fn add(&mut self, name: &str, kind: &'static str) -> bool {
         let name = name.trim().to_ascii_lowercase();
         if !telling(&name) || self.names.iter().any(|(known, _)| *known == name) {
-            return;
+            return false;
         }
         self.names.push((name, kind));
         // Longest first, so that `nas-office-2` is not found as `nas-office`.
@@ -34,10 +34,12 @@ impl Learned {
             .match_kind(aho_corasick::MatchKind::LeftmostFirst)
             .build(self.names.iter().map(|(name, _)| name))
             .ok();
+        true
     }
 
-    pub(super) fn concerns(&self, text: &str) -> bool {
-        self.finder.as_ref().is_some_and(|finder| finder.is_match(text))
+    /// All names, for the gate.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(name, _)| name.as_str())
     }
 
     /// The kind under which a name is known.

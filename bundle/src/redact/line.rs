@@ -7,14 +7,15 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gate::Found;
 use super::learned::Learned;
 use super::pseudonym::Pseudonyms;
-use super::rules::{Hit, Rules};
+use super::rules::{Hint, Hit, Rules, gate_words};
 use super::serials::Serials;
 use super::{address, block, command, domain, entropy, path, person, secret};
 
 /// How often a line is looked at before it is given up: two looks are the rule, a third follows nested secrets.
-const MOST_PASSES: usize = 8;
+pub(super) const MOST_PASSES: usize = 8;
 
 /// What was replaced so far: counts by kind, and what stands for what.
 #[derive(Debug, Default)]
@@ -44,7 +45,8 @@ impl Tally {
     /// Counts one replacement, and remembers what the stand-in stands for.
     pub(super) fn replaced(&mut self, kind: &str, old: &str, with: &str) {
         self.add(kind, 1);
-        let secret = with.contains(MARK) || old.contains(MARK);
+        let marked = |text: &str| text.as_bytes().contains(&b'[') && text.contains(MARK);
+        let secret = marked(with) || marked(old);
         let room = self.stand_ins.len() < MOST_STAND_INS && old.len() <= LONGEST_ORIGINAL;
         if !secret && room && !self.stand_ins.contains_key(with) {
             self.stand_ins.insert(with.to_owned(), old.to_owned());
@@ -74,7 +76,9 @@ pub(super) struct Scan<'a> {
     /// The line without its end.
     pub(super) line: &'a str,
     /// Words of the gate.
-    pub(super) hits: Vec<Hit>,
+    pub(super) hits: &'a [Hit],
+    /// Kinds of addresses that the gate saw.
+    pub(super) addresses: u8,
     /// What is known beside the text.
     pub(super) context: Context,
     /// How far the rule at work has replaced already.
@@ -164,99 +168,111 @@ pub(super) struct Cleaner {
 }
 
 impl Cleaner {
+    /// Makes the gate know what was learnt.
+    pub(super) fn told(&mut self) {
+        let learned = self.learned.words().map(|name| (name, Hint::Learned));
+        let serials = self.serials.words().map(|serial| (serial, Hint::Serial));
+        let words: Vec<(&str, Hint)> = gate_words().into_iter().chain(learned).chain(serials).collect();
+        self.rules.gate.told(&words);
+    }
+
     /// Cleans a text of any number of lines.
     pub(super) fn text<'t>(&self, text: &'t str, context: Context, tally: &mut Tally) -> Cow<'t, str> {
-        let mut text = if self.off.contains("private-key") {
+        let text = if self.off.contains("private-key") {
             Cow::Borrowed(text)
         } else {
             block::private_keys(text, tally)
         };
-        let told = self.learned.concerns(&text) || self.serials.concerns(&text);
-        if !told && !self.rules.concerns(&text) && !entropy::concerns(&text) {
-            return text;
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut changed = false;
-        for piece in text.split_inclusive('\n') {
-            let body = piece.strip_suffix('\n').unwrap_or(piece);
-            match self.line(body, context, tally) {
-                Cow::Borrowed(same) => out.push_str(same),
-                Cow::Owned(new) => {
-                    changed = true;
+        let mut out = String::new();
+        // Everything up to here is in `out`, which stays empty while nothing changes.
+        let mut copied = 0;
+        let mut found = Found::default();
+        let mut from = 0;
+        while from < text.len() {
+            let end = self.rules.gate.line(text.as_bytes(), from, &mut found);
+            if found.any() {
+                let line = text.get(from..end).unwrap_or_default();
+                if let Some(new) = self.line(line, &mut found, context, tally) {
+                    out.push_str(text.get(copied..from).unwrap_or_default());
                     out.push_str(&new);
+                    copied = end;
                 }
             }
-            out.push_str(piece.get(body.len()..).unwrap_or_default());
+            from = end + 1;
         }
-        if changed {
-            text = Cow::Owned(out);
+        if copied == 0 {
+            return text;
         }
-        text
+        out.push_str(text.get(copied..).unwrap_or_default());
+        Cow::Owned(out)
     }
 
-    fn line<'t>(&self, line: &'t str, context: Context, tally: &mut Tally) -> Cow<'t, str> {
-        let mut current = Cow::Borrowed(line);
+    /// Cleans a line that the gate stopped. `None`: it stays as it is.
+    fn line(&self, line: &str, found: &mut Found, context: Context, tally: &mut Tally) -> Option<String> {
+        let mut current: Option<String> = None;
         for _ in 0..MOST_PASSES {
-            match self.pass(&current, context, tally) {
-                Some(next) => current = Cow::Owned(next),
-                None => return current,
-            }
+            let seen = current.as_deref().unwrap_or(line);
+            let Some(next) = self.pass(seen, found, context, tally) else { return current };
+            self.rules.gate.line(next.as_bytes(), 0, found);
+            current = Some(next);
         }
         tally.add("line", 1);
-        Cow::Owned(mark("line"))
+        Some(mark("line"))
     }
 
     /// One look at a line. `None`: nothing to replace.
-    fn pass(&self, line: &str, context: Context, tally: &mut Tally) -> Option<String> {
-        let hits = self.rules.hits(line);
-        let addresses = self.rules.address.is_match(line.as_bytes());
-        let learned = self.learned.concerns(line);
-        let serials = self.serials.concerns(line);
-        let long = entropy::concerns(line);
-        if hits.is_empty() && !addresses && !learned && !serials && !long {
-            return None;
-        }
-        let mut scan = Scan { line, hits, context, reached: 0, rank: 0, off: &self.off, spans: Vec::new() };
-        if !scan.hits.is_empty() {
-            type Rule = fn(&Cleaner, &mut Scan);
-            const RULES: &[Rule] = &[
-                secret::tokens,
-                secret::urls,
-                secret::fields,
-                secret::bearers,
-                command::options,
-                secret::prose,
-                domain::mail,
-                domain::iqn,
-                path::network,
-                path::local,
-                person::users,
-                person::shares,
-            ];
-            for rule in RULES {
-                scan.rank += 1;
+    pub(super) fn pass(&self, line: &str, found: &Found, context: Context, tally: &mut Tally) -> Option<String> {
+        type Rule = fn(&Cleaner, &mut Scan);
+        /// In the order of their rank, each with the hint without which it has nothing to look at.
+        const RULES: &[(Hint, Rule)] = &[
+            (Hint::Token, secret::tokens),
+            (Hint::Url, secret::urls),
+            (Hint::Field, secret::fields),
+            (Hint::Bearer, secret::bearers),
+            (Hint::Command, command::options),
+            (Hint::Field, secret::prose),
+            (Hint::At, domain::mail),
+            (Hint::Iqn, domain::iqn),
+            (Hint::Unc, path::network),
+            (Hint::Path, path::local),
+            (Hint::User, person::users),
+            (Hint::Share, person::shares),
+        ];
+        let mut scan = Scan {
+            line,
+            hits: &found.hits,
+            addresses: found.addresses,
+            context,
+            reached: 0,
+            rank: 0,
+            off: &self.off,
+            spans: Vec::new(),
+        };
+        for (hint, rule) in RULES {
+            scan.rank += 1;
+            if found.has(*hint) {
                 scan.reached = 0;
                 rule(self, &mut scan);
             }
         }
         scan.rank += 1;
-        if addresses {
+        if found.addresses != 0 {
             address::all(self, &mut scan);
         }
         scan.rank += 1;
-        if !scan.hits.is_empty() {
+        if found.has(Hint::Domain { ambiguous: false }) {
             domain::names(self, &mut scan);
         }
         scan.rank += 1;
-        if learned {
+        if found.has(Hint::Learned) {
             self.learned.names(&self.pseudonyms, &mut scan);
         }
         scan.rank += 1;
-        if serials {
+        if found.has(Hint::Serial) {
             self.serials.mask(&mut scan);
         }
         scan.rank += 1;
-        if long {
+        if found.long {
             entropy::values(self, &mut scan);
         }
         assemble(line, scan.spans, tally)

@@ -1,9 +1,9 @@
-//! The gate: one pass of one automaton over a line says which rules have to look at it at all. A line without any
-//! of its words and without anything like an address is copied and costs nothing more.
+//! The words of the gate and the shapes of secrets. The patterns are asked only about lines in which the gate found a
+//! word that hints at them.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::gate::Gate;
 use super::words::{self, AMBIGUOUS_TOP_LEVEL, TOP_LEVEL};
 
 /// What a word of the gate hints at.
@@ -36,6 +36,32 @@ pub(super) enum Hint {
     Command,
     /// An iSCSI name.
     Iqn,
+    /// A name that the door was told.
+    Learned,
+    /// A serial number or world wide name that the level masks.
+    Serial,
+}
+
+impl Hint {
+    /// One bit of a set for each hint; both kinds of domain share theirs.
+    pub(super) fn bit(self) -> u16 {
+        1 << match self {
+            Self::Field => 0,
+            Self::User => 1,
+            Self::Share => 2,
+            Self::Token => 3,
+            Self::Bearer => 4,
+            Self::Url => 5,
+            Self::At => 6,
+            Self::Unc => 7,
+            Self::Path => 8,
+            Self::Domain { .. } => 9,
+            Self::Command => 10,
+            Self::Iqn => 11,
+            Self::Learned => 12,
+            Self::Serial => 13,
+        }
+    }
 }
 
 /// A word of the gate found in a line.
@@ -239,19 +265,10 @@ const COMMANDS: &[(&str, &str)] = &[
 const COMMAND_WORDS: &[&str] =
     &["sshpass", " -u", "--user", "--proxy-user", "mysql", "mariadb", "snmp", "ldap", "ipmitool"];
 
-/// Anything like an address; the handlers decide.
-const ADDRESS: &str = concat!(
-    r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}",
-    r"|[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-    r"|(?:[23][0-9A-Fa-f]{3}|[Ff][CcDd][0-9A-Fa-f]{2}|[Ff][Ee][89ABab][0-9A-Fa-f]):[0-9A-Fa-f:]",
-);
-
 /// The compiled rules.
 pub(super) struct Rules {
-    gate: AhoCorasick,
-    hints: Vec<Hint>,
-    /// Anything like an address.
-    pub(super) address: Regex,
+    /// What says whether a rule has to look.
+    pub(super) gate: Gate,
     /// Token shapes with their kinds.
     pub(super) tokens: Vec<(&'static str, Regex)>,
     /// Commands with the kinds of their secrets.
@@ -263,74 +280,54 @@ pub(super) type Broken = (String, Box<dyn std::error::Error + Send + Sync>);
 
 impl Rules {
     pub(super) fn compile() -> Result<Self, Broken> {
-        let mut gate: Vec<(&str, Hint)> = Vec::new();
-        let mut add = |list: &[&'static str], hint: Hint| gate.extend(list.iter().map(|w| (*w, hint)));
-        add(FIELDS, Hint::Field);
-        add(
-            &[
-                "user",
-                "user name",
-                "account name",
-                "login name",
-                "share",
-                "share name",
-                "shared folder",
-                "shared_folder",
-                "folder name",
-                "folder_name",
-            ],
-            Hint::Field,
-        );
-        add(&["user", "account"], Hint::User);
-        add(&["share", "shared folder"], Hint::Share);
-        add(TOKENS, Hint::Token);
-        add(&["bearer "], Hint::Bearer);
-        add(&["://"], Hint::Url);
-        add(&["@"], Hint::At);
-        add(&["//", r"\\"], Hint::Unc);
-        add(&["/share/", "/home/", "/homes/", "/users/", r"\users\", "/export/"], Hint::Path);
-        add(COMMAND_WORDS, Hint::Command);
-        add(&["iqn."], Hint::Iqn);
-        let ends = |list, ambiguous| words::all(list).map(move |end| (end, Hint::Domain { ambiguous }));
-        gate.extend(ends(TOP_LEVEL, false).chain(ends(AMBIGUOUS_TOP_LEVEL, true)));
-        let hints = gate.iter().map(|(_, hint)| *hint).collect();
-        let gate = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(gate.iter().map(|(word, _)| *word))
-            .map_err(|e| ("gate".to_owned(), e.into()))?;
         Ok(Self {
-            gate,
-            hints,
-            address: regex("address", ADDRESS)?,
+            gate: Gate::new(&gate_words()).map_err(|why| ("gate".to_owned(), why))?,
             tokens: all(TOKEN_SHAPES)?,
             commands: all(COMMANDS)?,
         })
     }
+}
 
-    /// Whether any rule has to look at this text.
-    pub(super) fn concerns(&self, text: &str) -> bool {
-        self.gate.is_match(text) || self.address.is_match(text.as_bytes())
-    }
-
-    /// All words of the gate in a line, overlapping ones too.
-    pub(super) fn hits(&self, line: &str) -> Vec<Hit> {
-        self.gate
-            .find_overlapping_iter(line)
-            .filter_map(|m| {
-                let hint = *self.hints.get(m.pattern().as_usize())?;
-                Some(Hit { start: m.start(), end: m.end(), hint })
-            })
-            .collect()
-    }
+/// All words of the gate with their hints.
+pub(super) fn gate_words() -> Vec<(&'static str, Hint)> {
+    let mut gate: Vec<(&str, Hint)> = Vec::new();
+    let mut add = |list: &[&'static str], hint: Hint| gate.extend(list.iter().map(|w| (*w, hint)));
+    add(FIELDS, Hint::Field);
+    add(
+        &[
+            "user",
+            "user name",
+            "account name",
+            "login name",
+            "share",
+            "share name",
+            "shared folder",
+            "shared_folder",
+            "folder name",
+            "folder_name",
+        ],
+        Hint::Field,
+    );
+    add(&["user", "account"], Hint::User);
+    add(&["share", "shared folder"], Hint::Share);
+    add(TOKENS, Hint::Token);
+    add(&["bearer "], Hint::Bearer);
+    add(&["://"], Hint::Url);
+    add(&["@"], Hint::At);
+    add(&["//", r"\\"], Hint::Unc);
+    add(&["/share/", "/home/", "/homes/", "/users/", r"\users\", "/export/"], Hint::Path);
+    add(COMMAND_WORDS, Hint::Command);
+    add(&["iqn."], Hint::Iqn);
+    let ends = |list, ambiguous| words::all(list).map(move |end| (end, Hint::Domain { ambiguous }));
+    gate.extend(ends(TOP_LEVEL, false).chain(ends(AMBIGUOUS_TOP_LEVEL, true)));
+    gate
 }
 
 fn all(list: &[(&'static str, &str)]) -> Result<Vec<(&'static str, Regex)>, Broken> {
     list.iter().map(|(kind, pattern)| Ok((*kind, regex(kind, pattern)?))).collect()
 }
 
-fn regex(name: &str, pattern: &str) -> Result<Regex, Broken> {
+pub(super) fn regex(name: &str, pattern: &str) -> Result<Regex, Broken> {
     // 2 MB is ten times what the largest needs; a larger one is a mistake in a pattern.
     RegexBuilder::new(pattern)
         .unicode(false)

@@ -15,9 +15,6 @@ const LONGEST_URL: usize = 1024;
 
 /// Secrets that show by their own shape: tokens, hashes, keys.
 pub(super) fn tokens(cleaner: &Cleaner, scan: &mut Scan) {
-    if !scan.hits.iter().any(|h| h.hint == Hint::Token) {
-        return;
-    }
     for (kind, shape) in &cleaner.rules.tokens {
         for found in shape.find_iter(scan.line.as_bytes()) {
             scan.destroy(found.start(), found.end(), kind);
@@ -263,7 +260,7 @@ fn mentions(scan: &Scan, before: usize, word: &str) -> bool {
     scan.part(scan.boundary(before.saturating_sub(REACH)), before).to_ascii_lowercase().contains(word)
 }
 
-/// Places of the words with this hint; copied, so that the scan can take proposals meanwhile.
-pub(super) fn hits(scan: &Scan, hint: Hint) -> Vec<(usize, usize)> {
-    scan.hits.iter().filter(|h| h.hint == hint).map(|h| (h.start, h.end)).collect()
+/// Places of the words with this hint. They outlive the loan of the scan, which takes proposals meanwhile.
+pub(super) fn hits<'a>(scan: &Scan<'a>, hint: Hint) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+    scan.hits.iter().filter(move |h| h.hint == hint).map(|h| (h.start, h.end))
 }

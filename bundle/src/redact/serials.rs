@@ -66,8 +66,9 @@ impl Serials {
         }
     }
 
-    pub(super) fn concerns(&self, text: &str) -> bool {
-        self.finder.as_ref().is_some_and(|finder| finder.is_match(text))
+    /// Everything that is masked, for the gate.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.masks.iter().map(|(from, _)| from.as_str())
     }
 
     /// What stands for a JSON number that is part of a world wide name.

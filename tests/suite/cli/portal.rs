@@ -15,7 +15,7 @@ const WRONG_CLOCKS: [(&str, i64); 3] = [("1970", 60), ("2000", 946_684_800), ("2
 pub(crate) struct Portal {
     pub(crate) folder: tempfile::TempDir,
     child: Option<Guarded>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Portal {
@@ -27,7 +27,7 @@ impl Portal {
     }
 
     /// Starts serving; the address is told when it is ready.
-    fn listen(&mut self, address: &str) {
+    pub(crate) fn listen(&mut self, address: &str) {
         let mut command = self.command(&["serve", "--listen", address, "--self-signed"]);
         let log = fs::File::create(self.folder.path().join("log")).expect("a file");
         let mut child =
@@ -41,7 +41,7 @@ impl Portal {
         self.child = Some(child);
     }
 
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.child = None;
     }
 

@@ -195,3 +195,23 @@ fn time_grows_with_the_length_only() {
     }
     println!("{:?}", start.elapsed());
 }
+
+/// The log that the benchmark measures holds what must survive, and it does: every serial number, world wide name and
+/// array stands as often as before, and no address does.
+#[test]
+fn a_long_kernel_log_keeps_its_evidence() {
+    use super::kernel_log::{DRIVES, array, drive, write};
+    let mut rng = Rng::new(11);
+    let log = write(1 << 20, &mut |bound| rng.below(bound));
+    let clean = door().text(&log);
+    for n in 0..DRIVES {
+        let (serial, wwn) = drive(n);
+        for value in [serial, wwn, array(n)] {
+            let times = log.matches(value.as_str()).count();
+            assert!(times > 0, "{value} is not in the log");
+            assert_eq!(clean.matches(value.as_str()).count(), times, "{value}");
+        }
+    }
+    assert_eq!(log.lines().count(), clean.lines().count());
+    assert!(!clean.contains("192.168.1.") && log.contains("192.168.1."));
+}
