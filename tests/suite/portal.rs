@@ -6,4 +6,4 @@ mod device_calls;
 mod ingest;
 mod pages;
 mod requests;
-mod server;
+pub(crate) mod server;

@@ -41,7 +41,8 @@ const ERASE: [&str; 12] = [
     "DELETE FROM enrolment_codes WHERE used_by_key = (SELECT key_id FROM devices WHERE id = ?1)",
     "DELETE FROM enrolment_codes WHERE serial = (SELECT serial FROM devices WHERE id = ?1)",
     "DELETE FROM replacements WHERE old_serial = (SELECT serial FROM devices WHERE id = ?1)",
-    "DELETE FROM replacements WHERE new_serial = (SELECT serial FROM devices WHERE id = ?1)",
+    "DELETE FROM replacements WHERE new_serial = ?1
+         OR new_serial = (SELECT serial FROM devices WHERE id = ?1)",
     "DELETE FROM devices WHERE id = ?1",
 ];
 
