@@ -108,7 +108,8 @@ pub(super) fn children_cpu() -> Duration {
     TICK * (ticks(13) + ticks(14))
 }
 
-fn field(pid: u32, file: &str, key: &str) -> Option<u64> {
+/// A number in kB of a file of `/proc/PID`.
+pub(super) fn field(pid: u32, file: &str, key: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key))?.trim().strip_suffix(" kB")?.parse().ok()
 }
