@@ -13,12 +13,14 @@ use std::time::Duration;
 use assay_bundle::recovery::CopyHead;
 use assay_collector::command::{Command, StorageCommand};
 use assay_collector::source::{Request, Source};
+use assay_diagnosis::text::escaped;
 
 use crate::config::Config;
 use crate::context::Context;
 use crate::source;
 use crate::trouble::refuse;
 
+mod attributes;
 mod check;
 mod child;
 mod create;
@@ -27,8 +29,10 @@ pub(crate) mod keys;
 mod pipe;
 mod place;
 mod profile;
+mod proof;
 mod reading;
 pub(crate) mod rekey;
+pub(crate) mod replacement;
 pub(crate) mod restore;
 pub(crate) mod shelf;
 mod walk;
@@ -176,17 +180,16 @@ impl System {
 }
 
 /// Refuses a copy of another model, or of newer firmware than the system has that it would be put into. `replaced`: the
-/// serial number of the unit that this one replaces, for what every unit can take.
+/// serial number of the unit that this one replaces by the portal's word, for what every unit can take.
 pub(crate) fn accepts(head: &CopyHead, root: &Path, replaced: Option<&str>) -> anyhow::Result<()> {
     let system = System::read(root);
-    if let Some(old) = replaced {
-        return match head.serial.as_deref().is_some_and(|serial| serial.eq_ignore_ascii_case(old.trim())) {
-            true => Ok(()),
-            false => Err(refuse(
-                format!("this copy is not of the unit {old}"),
-                "name the serial number of the unit that was replaced, as the case names it",
-            )),
-        };
+    if let Some(old) = replaced
+        && !head.serial.as_deref().is_some_and(|serial| serial.eq_ignore_ascii_case(old.trim()))
+    {
+        return Err(refuse(
+            format!("this copy is not of the unit {}, which this one replaces", escaped(old)),
+            "the case names that unit; `assay backup show COPY --identity FILE` says of which one a copy is",
+        ));
     }
     // An empty folder has no model, and nothing in it can be damaged.
     if std::fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_none()) {
@@ -199,12 +202,16 @@ pub(crate) fn accepts(head: &CopyHead, root: &Path, replaced: Option<&str>) -> a
             "restore it into an empty folder (--to) and take what you need by hand",
         ));
     }
+    // What every unit can take depends neither on the model nor on the firmware.
+    if replaced.is_some() {
+        return Ok(());
+    }
     if let (Some(theirs), Some(ours)) = (&head.model, &system.model)
         && theirs != ours
     {
         return Err(refuse(
             format!("the copy is of another model: {theirs}, and this is {ours}"),
-            "into a replacement unit of an open case: --portable --replacement-of SERIAL",
+            "into the replacement of that unit in an open case: --portable",
         ));
     }
     if let (Some(theirs), Some(ours)) = (&head.firmware, &system.firmware)

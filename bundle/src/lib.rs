@@ -27,6 +27,7 @@ pub mod receipt;
 pub mod recommendation;
 pub mod recovery;
 pub mod redact;
+pub mod replacement;
 pub mod seal;
 pub mod session;
 pub mod slip;

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub mod attributes;
 pub mod sealing;
+mod stream;
 pub mod tape;
 
 /// The format version of a recovery copy.
@@ -115,7 +117,7 @@ pub struct CopyHead {
 /// Something the owner should know about one path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyNote {
-    /// Kind: `changed-while-read`, `database-not-locked`, or the reason of a thing left out: `no-permission`,
+    /// Kind: `changed-while-read`, `database-not-locked`, `attributes-not-kept`, or the reason of a thing left out: `no-permission`,
     /// `read-error`, `not-a-file`, `gone-while-read`, `another-file-system`, `too-deep`, `volume-key-not-asked-for`,
     /// `key-of-this-device`, `boot-partition-not-mounted`.
     pub kind: String,
@@ -164,6 +166,10 @@ pub struct CopyEntry {
     /// Target of a link, as it is stored; of a hard link: the path that came before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// SHA-256 of access lists and extended attributes, where there are any: of each name and value in the order of
+    /// names, its length as eight bytes and then itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes_sha256: Option<String>,
 }
 
 /// A path as text: UTF-8 as it is, a backslash doubled, every byte that is no UTF-8 as `\xNN`.

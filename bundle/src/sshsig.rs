@@ -34,6 +34,8 @@ pub mod namespace {
     pub const SESSION: &str = "assay-session";
     /// A verdict slip: for triage only.
     pub const SLIP: &str = "assay-slip";
+    /// The portal's word that one unit replaces another.
+    pub const REPLACEMENT: &str = "assay-replacement";
     /// The portal's receipt of a deletion.
     pub const DELETION: &str = "assay-deletion";
     /// A device's new key, signed by the one it takes the place of.

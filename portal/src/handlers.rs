@@ -21,6 +21,7 @@ mod poll;
 mod queue;
 mod raw;
 mod receipt;
+mod replacement;
 mod report;
 mod request_consent;
 mod request_deny;
@@ -51,6 +52,7 @@ pub fn device_calls() -> Router<Shared> {
         .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
         .route("/api/v1/uploads/{id}/receipt", get(receipt::handle))
         .route("/api/v1/poll", get(poll::handle))
+        .route("/api/v1/replacement", get(replacement::handle))
         .route("/api/v1/requests/{id}/consent", post(request_consent::handle))
         .route("/api/v1/requests/{id}/deny", post(request_deny::handle))
         .route("/api/v1/sessions/{id}/start", post(session_record::start))

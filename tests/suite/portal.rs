@@ -7,4 +7,4 @@ mod ingest;
 mod key_life;
 mod pages;
 mod requests;
-mod server;
+pub(crate) mod server;

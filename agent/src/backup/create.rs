@@ -1,7 +1,8 @@
 //! Making a copy: what the child of [`super::child`] does. Reads the machine, writes one file, proves it.
 //!
 //! Streamed: what is held is a file of at most half a megabyte, zstd's window and the notes. The list of entries waits in
-//! a file without a name when it grows. A copy that cannot be finished leaves nothing behind.
+//! a file without a name when it grows. Reading, sealing and reading back go on at the same time. A copy that cannot be
+//! finished, or does not read back as it was written, leaves nothing behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -15,20 +16,25 @@ use assay_bundle::recovery::{
     path_text,
 };
 use assay_bundle::units::Bytes;
-use rustix::fs::{Advice, FileType, Stat, fadvise, readlinkat, statvfs};
+use rustix::fs::{FileType, Stat, readlinkat, statvfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::attributes;
 use super::digests::Digests;
 use super::pipe::Pipe;
 use super::profile::Profile;
-use super::reading::{self, COMPANIONS, Database, Missed, Read, Reading, Spool};
+use super::proof::Proof;
+use super::reading::{self, COMPANIONS, Database, Large, Missed, Read, Reading, Spool};
 use super::walk::{At, Visit, resolve, walk};
 use crate::output::PartialFile;
 use crate::trouble::{NextStep, refuse};
 
 /// Room that is left free beyond the estimate: file systems need some, and so do the list and the receipt.
 const SPARE_BYTES: u64 = 1 << 20;
+/// What to do about a disk that does not give back what it got.
+const NEXT_DISK: &str =
+    "the disk may be failing: run `assay check`, and make the copy elsewhere with -o FILE";
 /// Most notes that are kept with their paths; their number is counted on.
 const MOST_NOTES: usize = 5_000;
 /// Most names of files with several names that are remembered, some hundred bytes each.
@@ -110,21 +116,26 @@ impl Visit for Estimate<'_> {
 
 /// Where the copy goes.
 enum Out {
-    File(PartialFile),
+    File { file: PartialFile, proof: Proof, size_bytes: u64 },
     Stdout(io::Stdout),
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.write(bytes),
+            Self::File { file, proof, size_bytes } => {
+                let written = file.write(bytes)?;
+                *size_bytes = size_bytes.saturating_add(written as u64);
+                proof.grown(*size_bytes);
+                Ok(written)
+            }
             Self::Stdout(stdout) => stdout.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::File(file) => file.flush(),
+            Self::File { file, .. } => file.flush(),
             Self::Stdout(stdout) => stdout.flush(),
         }
     }
@@ -146,7 +157,9 @@ pub(super) fn make(errand: &Errand, beat: &mut dyn Beat) -> anyhow::Result<Made>
         Some(target) => {
             let file = PartialFile::begin(target, 0o600)?;
             beat.partial(file.temporary());
-            Out::File(file)
+            let proof = Proof::follow(file.temporary())
+                .or_advise("no copy was made: what is written cannot be read back", NEXT_DISK)?;
+            Out::File { file, proof, size_bytes: 0 }
         }
         None => Out::Stdout(io::stdout()),
     };
@@ -158,10 +171,23 @@ pub(super) fn make(errand: &Errand, beat: &mut dyn Beat) -> anyhow::Result<Made>
     let written = copying.all().and_then(|()| copying.finish());
     let digests = copying.digests.take();
     let (out, mut receipt, notes) = written.map_err(|error| no_room(error, &folder))?;
-    if let (Out::File(file), Some(target)) = (out, &errand.target) {
+    if let (Out::File { file, proof, .. }, Some(target)) = (out, &errand.target) {
+        file.sync()?;
+        let reading = b"reading the copy back";
+        beat.at(reading);
+        let read = proof.finish(receipt.size_bytes, &mut || beat.at(reading));
+        // What was begun vanishes: a copy that is not what was written never stands under its name.
+        if read.or_advise("the copy cannot be read back; it is removed", NEXT_DISK)?
+            != (receipt.size_bytes, receipt.sha256.clone())
+        {
+            return Err(refuse("the copy read back is not what was written; it is removed", NEXT_DISK));
+        }
         file.finish()?;
-        beat.at(b"reading the copy back");
-        receipt.level = prove(target, &receipt, errand.key.as_deref(), beat)?;
+        receipt.level = CopyLevel::ReadBack;
+        if let Some(key) = &errand.key {
+            super::check::verify(target, key, &mut |path| beat.at(path))?;
+            receipt.level = CopyLevel::OpenedWithKey;
+        }
     }
     if let Some(digests) = digests {
         digests.finish()?;
@@ -205,30 +231,6 @@ fn no_room(error: anyhow::Error, folder: &Path) -> anyhow::Error {
         ),
         false => error.context("no copy was made, and what was begun is removed"),
     }
-}
-
-/// Reads a finished copy back, past the cache where the kernel agrees.
-fn prove(
-    path: &Path,
-    receipt: &CopyReceipt,
-    key: Option<&str>,
-    beat: &mut dyn Beat,
-) -> anyhow::Result<CopyLevel> {
-    let next = "the disk may be failing: run `assay check`, and make the copy elsewhere with -o FILE";
-    let file = File::open(path).or_advise(format!("{} cannot be read back", path.display()), next)?;
-    let _ = fadvise(&file, 0, None, Advice::DontNeed);
-    let digest = super::shelf::digest(&file, &mut || beat.at(b"reading the copy back"));
-    let digest = digest.or_advise(format!("{} cannot be read back", path.display()), next)?;
-    if digest != (receipt.size_bytes, receipt.sha256.clone()) {
-        let _ = std::fs::remove_file(path);
-        return Err(refuse(
-            format!("{} read back is not what was written; it is removed", path.display()),
-            next,
-        ));
-    }
-    let Some(key) = key else { return Ok(CopyLevel::ReadBack) };
-    super::check::verify(path, key, &mut |path| beat.at(path))?;
-    Ok(CopyLevel::OpenedWithKey)
 }
 
 /// The copy while it is written.
@@ -368,6 +370,11 @@ impl<'a> Copying<'a> {
             spool.pour(out)?;
             tape::pad(out, item.size_bytes)?;
         }
+        self.line(item, sha256)
+    }
+
+    /// Writes the line of an entry into the list.
+    fn line(&mut self, item: &Item, sha256: Option<String>) -> anyhow::Result<()> {
         self.list.write_all(if self.entries == 0 { b"{\"entries\":[\n" } else { b",\n" })?;
         if let Some(digests) = &mut self.digests {
             digests.note(item, sha256.as_deref())?;
@@ -379,16 +386,55 @@ impl<'a> Copying<'a> {
         Ok(())
     }
 
+    /// What stands at a path, with its attributes.
+    fn item(&mut self, path: &[u8], kind: EntryKind, at: At<'_>, stat: &Stat) -> Item {
+        let mut item = item(path, kind, stat);
+        match attributes::read(at) {
+            Ok(found) => {
+                if found.others {
+                    self.note("attributes-not-kept", path, false);
+                }
+                item.attributes = found.kept;
+            }
+            // Gone meanwhile: its content was read before.
+            Err(Errno::NOENT) => {}
+            Err(_) => self.note("attributes-not-kept", path, false),
+        }
+        item
+    }
+
     fn file(&mut self, path: &[u8], at: At<'_>) -> anyhow::Result<()> {
         let mut spool = std::mem::replace(&mut self.spool, Spool::new(&self.folder));
         let result = match reading::read(at, &mut spool, &mut || self.beat.at(path)) {
             Ok(Read::Database(database)) => return self.database(path, at, &database),
+            Ok(Read::Large(large)) => {
+                self.spool = spool;
+                return self.large(path, at, *large);
+            }
             Ok(Read::File(reading)) => Ok(reading),
             Err(missed) => Err(missed),
         };
-        self.content(path, result, &mut spool)?;
+        self.content(path, at, result, &mut spool)?;
         self.spool = spool;
         Ok(())
+    }
+
+    /// A large file, read for the second time while it is written.
+    fn large(&mut self, path: &[u8], at: At<'_>, large: Large) -> anyhow::Result<()> {
+        let mut item = self.item(path, EntryKind::File, at, &large.stat);
+        item.size_bytes = large.size_bytes;
+        let mut out = self.out.take().ok_or_else(|| anyhow::anyhow!("the copy is already finished"))?;
+        tape::write_head(&mut out, &item)?;
+        let poured = large.pour(&mut out, &mut || self.beat.at(path))?;
+        tape::pad(&mut out, item.size_bytes)?;
+        self.out = Some(out);
+        if poured.changed {
+            self.note("changed-while-read", path, false);
+        }
+        if poured.failed {
+            self.note("read-error", path, false);
+        }
+        self.line(&item, Some(poured.sha256))
     }
 
     /// A database and what belongs to it, all read before the lock is given up.
@@ -402,16 +448,16 @@ impl<'a> Copying<'a> {
             let at = At { parent: at.parent, name: &name };
             match reading::read_plain(at, &mut spool, &mut || self.beat.at(path)) {
                 Err(Missed::Gone) => {}
-                result => companions.push(([path, ending].concat(), result, spool)),
+                result => companions.push(([path, ending].concat(), name.clone(), result, spool)),
             }
         }
         if !database.locked {
             self.note("database-not-locked", path, false);
         }
-        self.content(path, result, &mut spool)?;
-        for (path, result, mut spool) in companions {
+        self.content(path, at, result, &mut spool)?;
+        for (path, name, result, mut spool) in companions {
             self.taken.insert(path.clone());
-            self.content(&path, result, &mut spool)?;
+            self.content(&path, At { parent: at.parent, name: &name }, result, &mut spool)?;
         }
         Ok(())
     }
@@ -419,6 +465,7 @@ impl<'a> Copying<'a> {
     fn content(
         &mut self,
         path: &[u8],
+        at: At<'_>,
         result: Result<Reading, Missed>,
         spool: &mut Spool,
     ) -> anyhow::Result<()> {
@@ -441,7 +488,8 @@ impl<'a> Copying<'a> {
         if reading.changed {
             self.note("changed-while-read", path, false);
         }
-        let item = Item { size_bytes: spool.size_bytes(), ..item(path, EntryKind::File, &reading.stat) };
+        let item = self.item(path, EntryKind::File, at, &reading.stat);
+        let item = Item { size_bytes: spool.size_bytes(), ..item };
         self.entry(&item, Some((spool, reading.sha256)))
     }
 }
@@ -457,11 +505,15 @@ impl Visit for Copying<'_> {
             return Ok(());
         }
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => self.entry(&item(path, EntryKind::Folder, stat), None),
+            FileType::Directory => {
+                let item = self.item(path, EntryKind::Folder, at, stat);
+                self.entry(&item, None)
+            }
             FileType::Symlink => match readlinkat(at.parent, at.name, Vec::new()) {
                 Ok(target) => {
                     let target = target.into_bytes();
-                    self.entry(&Item { target, ..item(path, EntryKind::Link, stat) }, None)
+                    let item = self.item(path, EntryKind::Link, at, stat);
+                    self.entry(&Item { target, ..item }, None)
                 }
                 Err(error) => {
                     self.unreadable(path, error);
@@ -517,5 +569,6 @@ fn item(path: &[u8], kind: EntryKind, stat: &Stat) -> Item {
         mtime_ns: u32::try_from(stat.st_mtime_nsec).unwrap_or_default(),
         size_bytes: 0,
         target: Vec::new(),
+        attributes: Default::default(),
     }
 }

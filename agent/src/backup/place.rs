@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use assay_bundle::digest::Sha256;
+use assay_bundle::recovery::attributes::Attributes;
 use assay_bundle::recovery::tape::Item;
 use assay_bundle::recovery::{EntryKind, path_text};
 use rustix::fs::{
@@ -21,8 +22,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::attributes;
 use super::profile::{Profile, is_below};
-use super::walk::{FOLDER, names, resolve};
+use super::walk::{At, FOLDER, names, resolve};
 use crate::output;
 use crate::trouble::{NextStep, refuse};
 
@@ -41,6 +43,8 @@ pub(super) struct Change {
     pub(super) mode: bool,
     /// Owner or group.
     pub(super) owner: bool,
+    /// Access lists and extended attributes.
+    pub(super) attributes: bool,
     /// Time alone counts for nothing a person has to decide, but is set.
     pub(super) time: bool,
 }
@@ -53,12 +57,17 @@ impl Change {
 
     /// Whether a person should see it.
     pub(super) fn is_shown(self) -> bool {
-        self.added || self.content || self.mode || self.owner
+        self.added || self.content || self.mode || self.owner || self.attributes
     }
 
     /// In words.
     pub(super) fn words(self) -> String {
-        let words = [(self.content, "content"), (self.mode, "mode"), (self.owner, "owner")];
+        let words = [
+            (self.content, "content"),
+            (self.mode, "mode"),
+            (self.owner, "owner"),
+            (self.attributes, "access list or attributes"),
+        ];
         words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
     }
 }
@@ -70,6 +79,8 @@ pub(super) struct Place {
     linked: Vec<(&'static str, PathBuf)>,
     /// The folder that was opened last.
     last: Option<(Vec<u8>, OwnedFd)>,
+    /// Entries whose attributes this file system, or this caller, cannot set.
+    pub(super) without_attributes: u64,
 }
 
 fn parts(path: &[u8]) -> (&[u8], &[u8]) {
@@ -90,7 +101,7 @@ impl Place {
             let real = resolve(root, place);
             (real != root.join(place) && real.is_dir()).then_some((*place, real))
         });
-        Self { root: root.to_owned(), linked: linked.collect(), last: None }
+        Self { root: root.to_owned(), linked: linked.collect(), last: None, without_attributes: 0 }
     }
 
     /// Opens the folder `path`, making what is missing on the way when `make`; `None` when it is not there.
@@ -209,6 +220,12 @@ impl Place {
             }
             _ => true,
         };
+        // Of another name of a file the first one's count. Where none can be, none can differ.
+        if item.kind != EntryKind::HardLink {
+            let Some(folder) = self.folder(parent, false)? else { return Ok(added) };
+            let found = attributes::read(At { parent: folder.as_fd(), name });
+            change.attributes = found.is_ok_and(|found| !found.impossible && found.kept != item.attributes);
+        }
         Ok(change)
     }
 
@@ -234,6 +251,7 @@ impl Place {
         let made = openat(&waiting.folder, &waiting.temporary, flags, Mode::from_raw_mode(0o600));
         let mut file = File::from(made.or_advise(cannot.as_str(), "run as administrator (root)")?);
         let mut buffer = vec![0; BUFFER_BYTES];
+        let mut without = false;
         let written = (|| -> io::Result<()> {
             loop {
                 match content.read(&mut buffer)? {
@@ -243,11 +261,15 @@ impl Place {
             }
             // The owner first: changing it takes set-id bits away.
             fchown(&file, Some(Uid::from_raw(item.uid)), Some(Gid::from_raw(item.gid)))?;
+            // An access list carries the group's bits as well, so the mode comes after it.
+            let at = At { parent: waiting.folder.as_fd(), name: waiting.temporary.as_bytes() };
+            without = set_attributes(at, item)?;
             fchmod(&file, Mode::from_raw_mode(item.mode))?;
             futimens(&file, &times(item))?;
             file.sync_all()
         })();
         written.or_advise(cannot, "see that there is room, and run as administrator (root)")?;
+        self.without_attributes += u64::from(without);
         Ok(waiting)
     }
 
@@ -264,15 +286,18 @@ impl Place {
         };
         let waiting = self.waiting(item)?;
         let (folder, name) = (&waiting.folder, &waiting.temporary);
+        let mut without = false;
         let made = match first {
             Some((first, first_name)) => linkat(first, first_name, folder, name, AtFlags::empty()),
             None => symlinkat(OsStr::from_bytes(&item.target), folder, name).and_then(|()| {
                 let owner = (Some(Uid::from_raw(item.uid)), Some(Gid::from_raw(item.gid)));
                 chownat(folder, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+                without = set_attributes(At { parent: folder.as_fd(), name: name.as_bytes() }, item)?;
                 utimensat(folder, name, &times(item), AtFlags::SYMLINK_NOFOLLOW)
             }),
         };
         made.or_advise(cannot, "run as administrator (root)")?;
+        self.without_attributes += u64::from(without);
         Ok(waiting)
     }
 
@@ -301,11 +326,25 @@ impl Place {
     pub(super) fn finish_folder(&mut self, item: &Item) -> anyhow::Result<()> {
         let cannot = self.cannot(&item.path);
         let Some(folder) = self.folder(&item.path, false)? else { return Ok(()) };
+        let mut without = false;
         let done = fchown(folder, Some(Uid::from_raw(item.uid)), Some(Gid::from_raw(item.gid)))
+            .and_then(|()| {
+                without = set_attributes(At { parent: folder.as_fd(), name: b"." }, item)?;
+                Ok(())
+            })
             .and_then(|()| fchmod(folder, Mode::from_raw_mode(item.mode)))
             .and_then(|()| rustix::fs::fsync(folder))
             .and_then(|()| futimens(folder, &times(item)));
-        done.or_advise(cannot, "run as administrator (root)")
+        done.or_advise(cannot, "run as administrator (root)")?;
+        self.without_attributes += u64::from(without);
+        Ok(())
+    }
+
+    /// What a copy would keep of the attributes that stand at a path.
+    pub(super) fn attributes(&mut self, path: &[u8]) -> anyhow::Result<Attributes> {
+        let (parent, name) = parts(path);
+        let Some(folder) = self.folder(parent, false)? else { return Ok(Attributes::new()) };
+        Ok(attributes::read(At { parent: folder.as_fd(), name }).unwrap_or_default().kept)
     }
 
     /// Makes the names in a folder durable.
@@ -341,6 +380,15 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
+
+/// Gives something its attributes; `true` when it cannot have them here. It is restored without, and that is said.
+fn set_attributes(at: At<'_>, item: &Item) -> rustix::io::Result<bool> {
+    match attributes::write(at, &item.attributes) {
+        Ok(()) => Ok(false),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::INVAL) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
 
 fn same(folder: &OwnedFd, name: &[u8], content: &mut dyn Read) -> anyhow::Result<bool> {
     // A file that cannot be read differs: it is replaced, and what it was cannot be kept is said then.

@@ -1,6 +1,10 @@
 //! Reading one file as it was at one moment: again when it changed meanwhile, under SQLite's own lock when it is a
 //! database of SQLite's, and never what is no plain file.
 //!
+//! A small file is held until it is known to be whole. A large one is read twice and held nowhere: once to see that it
+//! can be read and stays as it is, again when it does not, and then into the copy, from the cache as a rule. What
+//! differs between the two is noted; an entry keeps the size that was announced, filled with zeros.
+//!
 //! A file is opened from its folder's descriptor (`O_NOFOLLOW`, `O_NONBLOCK`) and looked at again before a byte is read:
 //! a FIFO or a device that was put in its place is not read. SQLite itself would be a megabyte in a program of five and
 //! would write to databases that belong to others. Its locking protocol is enough to copy: a shared lock over the whole
@@ -28,7 +32,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(20);
 /// First bytes of an SQLite database.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
-/// Content up to this size is held in memory until it is known to be whole; what is larger, in a file without a name.
+/// Content up to this size is held in memory until it is known to be whole. What is larger is read twice; only a
+/// database, whose lock must not last as long as compressing does, waits in a file without a name.
 const IN_MEMORY_BYTES: usize = 512 << 10;
 /// Buffer for reading.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -139,10 +144,57 @@ pub(super) struct Reading {
     pub(super) changed: bool,
 }
 
+/// A large file that was read once, and goes straight into the copy.
+pub(super) struct Large {
+    file: File,
+    /// What it was when its reading began.
+    pub(super) stat: Stat,
+    /// Bytes that [`Large::pour`] writes.
+    pub(super) size_bytes: u64,
+    changed: bool,
+}
+
+/// What became of it.
+pub(super) struct Poured {
+    /// SHA-256 of what was written, lower-case hex.
+    pub(super) sha256: String,
+    /// It is not what it was.
+    pub(super) changed: bool,
+    /// Its second reading failed: zeros stand for the rest.
+    pub(super) failed: bool,
+}
+
+impl Large {
+    /// Writes exactly as many bytes as were announced; fails only when they cannot be kept.
+    pub(super) fn pour(mut self, out: &mut dyn Write, beat: &mut dyn FnMut()) -> io::Result<Poured> {
+        let mut to = Sha256::new(out);
+        let mut failed = self.file.rewind().is_err();
+        let mut left = self.size_bytes;
+        if !failed {
+            let passed = pass(&self.file, left, beat, &mut |bytes| to.write_all(bytes));
+            match passed {
+                Ok(rest) => left = rest,
+                Err(Missed::Keeping(error)) => return Err(error),
+                Err(_) => {
+                    left = self.size_bytes.saturating_sub(to.size_bytes());
+                    failed = true;
+                }
+            }
+        }
+        let changed =
+            self.changed || left > 0 || !fstat(&self.file).is_ok_and(|is| mark(&is) == mark(&self.stat));
+        io::copy(&mut io::repeat(0).take(left), &mut to)?;
+        let (_, _, sha256) = to.finish();
+        Ok(Poured { sha256, changed, failed })
+    }
+}
+
 /// What was found under a name.
 pub(super) enum Read {
     /// A file, which is in the spool.
     File(Reading),
+    /// A file that is read again for the copy.
+    Large(Box<Large>),
     /// A database, which is locked and not read yet.
     Database(Box<Database>),
 }
@@ -154,10 +206,31 @@ pub(super) fn read(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Res
     if file.read_exact(&mut first).is_ok() && &first == SQLITE {
         return Ok(Read::Database(Box::new(Database::lock(file, at))));
     }
+    if fstat(&file)?.st_size > IN_MEMORY_BYTES as i64 {
+        return large(file, at, beat).map(|large| Read::Large(Box::new(large)));
+    }
     let reading = once(&file, Some(at), spool, beat)?;
     match reading.changed {
         false => Ok(Read::File(reading)),
         true => attempts(RETRIES, || once(&open_plain(at)?, Some(at), spool, beat)).map(Read::File),
+    }
+}
+
+/// Reads a large file through, until it stays as it is or was tried often enough.
+fn large(mut file: File, at: At<'_>, beat: &mut dyn FnMut()) -> Result<Large, Missed> {
+    let mut tries = 0;
+    loop {
+        let stat = fstat(&file)?;
+        file.rewind().map_err(Missed::Source)?;
+        let size_bytes = u64::try_from(stat.st_size).unwrap_or_default();
+        let left = pass(&file, size_bytes, beat, &mut |_| Ok(()))?;
+        let changed = left > 0 || has_changed(&file, Some(at), &stat)?;
+        if !changed || tries >= RETRIES {
+            return Ok(Large { file, stat, size_bytes, changed });
+        }
+        tries += 1;
+        std::thread::sleep(PAUSE);
+        file = open_plain(at)?;
     }
 }
 
@@ -204,19 +277,32 @@ fn once(
     file.rewind().map_err(Missed::Source)?;
     spool.clear();
     let mut to = Sha256::new(&mut *spool);
-    let mut buffer = vec![0; BUFFER_BYTES];
     // A file that only grows is cut at the size that it had.
-    let mut left = u64::try_from(stat.st_size).unwrap_or_default();
-    let mut since_beat = 0;
+    let size = u64::try_from(stat.st_size).unwrap_or_default();
+    let left = pass(file, size, beat, &mut |bytes| to.write_all(bytes))?;
+    let (_, _, sha256) = to.finish();
+    let changed = left > 0 || has_changed(file, at, &stat)?;
+    Ok(Reading { stat, sha256, changed })
+}
+
+/// Hands so many bytes of a file to `to`; says how many were not there any more.
+fn pass(
+    mut file: &File,
+    size_bytes: u64,
+    beat: &mut dyn FnMut(),
+    to: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<u64, Missed> {
+    let mut buffer = vec![0; BUFFER_BYTES.min(usize::try_from(size_bytes).unwrap_or(usize::MAX))];
+    let (mut left, mut since_beat) = (size_bytes, 0);
     while left > 0 {
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let read = match file.read(buffer.get_mut(..most).unwrap_or_default()) {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Missed::Source(error)),
         };
-        to.write_all(buffer.get(..read).unwrap_or_default()).map_err(Missed::Keeping)?;
+        to(buffer.get(..read).unwrap_or_default()).map_err(Missed::Keeping)?;
         left = left.saturating_sub(read as u64);
         since_beat += read as u64;
         if since_beat >= BEAT_BYTES {
@@ -224,15 +310,19 @@ fn once(
             beat();
         }
     }
-    let (_, _, sha256) = to.finish();
+    Ok(left)
+}
+
+/// Whether an open file is not what it was, or not the one any more that has its name.
+fn has_changed(file: &File, at: Option<At<'_>>, stat: &Stat) -> Result<bool, Missed> {
     let after = fstat(file)?;
     let named = at.map(|at| statat(at.parent, at.name, AtFlags::SYMLINK_NOFOLLOW));
     let moved = match named {
-        Some(Ok(named)) => mark(&named) != mark(&stat),
+        Some(Ok(named)) => mark(&named) != mark(stat),
         Some(Err(_)) => true,
         None => false,
     };
-    Ok(Reading { stat, sha256, changed: left > 0 || moved || mark(&after) != mark(&stat) })
+    Ok(moved || mark(&after) != mark(stat))
 }
 
 /// What differs when a file was written to, or another one took its name.
@@ -298,7 +388,16 @@ mod tests {
     fn plain(read: Result<Read, Missed>) -> Reading {
         match read {
             Ok(Read::File(reading)) => reading,
+            Ok(Read::Large(_)) => panic!("a large file"),
             Ok(Read::Database(_)) => panic!("a database"),
+            Err(missed) => panic!("{missed:?}"),
+        }
+    }
+
+    fn large_of(read: Result<Read, Missed>) -> Large {
+        match read {
+            Ok(Read::Large(large)) => *large,
+            Ok(_) => panic!("not large"),
             Err(missed) => panic!("{missed:?}"),
         }
     }
@@ -312,7 +411,7 @@ mod tests {
     #[test]
     fn a_file_is_read_whole_whatever_its_size() {
         let (folder, opened) = folder();
-        for size in [0, 1, IN_MEMORY_BYTES, IN_MEMORY_BYTES + 1, 3 * IN_MEMORY_BYTES] {
+        for size in [0, 1, BUFFER_BYTES, IN_MEMORY_BYTES] {
             let content: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).expect("small")).collect();
             std::fs::write(folder.path().join("f"), &content).expect("a file");
             let mut spool = Spool::new(folder.path());
@@ -323,6 +422,21 @@ mod tests {
             let mut out = Vec::new();
             spool.pour(&mut out).expect("poured");
             assert_eq!((out == content, spool.size_bytes()), (true, size as u64));
+        }
+        for size in [IN_MEMORY_BYTES + 1, 3 * IN_MEMORY_BYTES + 7] {
+            let content: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).expect("small")).collect();
+            std::fs::write(folder.path().join("f"), &content).expect("a file");
+            let at = At { parent: opened.as_fd(), name: b"f" };
+            let large = large_of(read(at, &mut Spool::new(folder.path()), &mut || {}));
+            assert_eq!(large.size_bytes, size as u64);
+            let mut out = Vec::new();
+            let poured = large.pour(&mut out, &mut || {}).expect("poured");
+            assert_eq!((poured.changed, poured.failed, out == content), (false, false, true));
+            assert_eq!(poured.sha256, sha256_hex(&content));
+            // What a file without a name held would be the same.
+            let mut spool = Spool::new(folder.path());
+            let reading = read_plain(at, &mut spool, &mut || {}).map_err(|_| "missed").expect("read");
+            assert_eq!((reading.sha256, spool.size_bytes()), (sha256_hex(&content), size as u64));
         }
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "no scratch has a name");
     }
@@ -336,19 +450,26 @@ mod tests {
         let mut spool = Spool::new(folder.path());
         let mut beats = 0;
         // Each reading beats twice; the file grows at each beat.
-        let reading = read(at, &mut spool, &mut || {
+        let large = read(at, &mut spool, &mut || {
             beats += 1;
             let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opened");
             file.write_all(b"x").expect("written");
         });
-        let reading = plain(reading);
-        assert!(reading.changed);
+        let large = large_of(large);
         assert_eq!(beats, 2 * (RETRIES + 1));
-        assert_eq!(
-            u64::try_from(reading.stat.st_size),
-            Ok(spool.size_bytes()),
-            "what was read fits its entry"
-        );
+        let size = large.size_bytes;
+        let mut out = Vec::new();
+        let poured = large.pour(&mut out, &mut || {}).expect("poured");
+        assert_eq!((poured.changed, poured.failed), (true, false));
+        assert_eq!(out.len() as u64, size, "what was read fits its entry");
+        // Cut after it was looked at: the entry keeps its size.
+        let large = large_of(read(at, &mut spool, &mut || {}));
+        let size = large.size_bytes;
+        std::fs::OpenOptions::new().write(true).open(&path).expect("opened").set_len(5).expect("cut");
+        let mut out = Vec::new();
+        let poured = large.pour(&mut out, &mut || {}).expect("poured");
+        assert_eq!((poured.changed, out.len() as u64), (true, size));
+        assert_eq!(poured.sha256, sha256_hex(&out));
     }
 
     #[test]

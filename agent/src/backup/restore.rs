@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -16,9 +17,11 @@ use assay_bundle::recovery::tape::Item;
 use assay_bundle::recovery::{CopyHead, EntryKind, path_text};
 use serde::Serialize;
 
+use super::attributes;
 use super::check::{self, Visit};
 use super::place::{Change, Place, Waiting};
 use super::profile::{Profile, is_below, is_protected};
+use super::walk::At;
 use crate::output;
 use crate::trouble::{NextStep, refuse};
 
@@ -239,6 +242,14 @@ impl Comparing<'_> {
     }
 }
 
+/// What was done.
+pub(crate) struct Applied {
+    /// Whether anything that was replaced is kept.
+    pub(crate) keeps: bool,
+    /// Entries that could not be given their access lists or attributes.
+    pub(crate) without_attributes: u64,
+}
+
 /// Does what was planned. `kept`: the folder for what is replaced, made when there is something.
 pub(crate) fn apply(
     file: &File,
@@ -247,7 +258,7 @@ pub(crate) fn apply(
     wanted: &Wanted,
     plan: &Plan,
     kept: &Path,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Applied> {
     let profile =
         Profile::named(&plan.head.profile).ok_or_else(|| refuse("no such profile", "update Assay"))?;
     let place = Place::new(&wanted.root, profile);
@@ -262,7 +273,7 @@ pub(crate) fn apply(
     };
     check::walk(file, path, key, &mut putting)?;
     putting.leave(b"")?;
-    Ok(putting.keeps)
+    Ok(Applied { keeps: putting.keeps, without_attributes: putting.place.without_attributes })
 }
 
 struct Putting<'a> {
@@ -305,6 +316,7 @@ impl Putting<'_> {
         let Some(mut old) = self.place.open_file(&item.path)? else {
             return Err(refuse(cannot(), "look at it by hand: it is neither a file nor a link"));
         };
+        let attributes = self.place.attributes(&item.path)?;
         let kept = (|| -> io::Result<()> {
             let meta = old.metadata()?;
             if !meta.is_file() {
@@ -315,6 +327,11 @@ impl Putting<'_> {
             io::copy(&mut old, &mut new)?;
             // Someone who is not root restores what is theirs: a foreign owner cannot be kept then.
             let _ = std::os::unix::fs::fchown(&new, Some(meta.uid()), Some(meta.gid()));
+            // Nor can an access list where the file system has none.
+            if let Ok(folder) = File::open(target.parent().unwrap_or(&self.kept)) {
+                let name = target.file_name().unwrap_or_default().as_bytes();
+                let _ = attributes::write(At { parent: folder.as_fd(), name }, &attributes);
+            }
             new.set_permissions(fs::Permissions::from_mode(meta.mode() & 0o7777))?;
             new.set_modified(meta.modified()?)?;
             new.sync_all()

@@ -88,7 +88,7 @@ pub(crate) fn decrypt<'a>(
 }
 
 /// Reads an age header up to its last line, under a limit that the age crate does not have.
-fn age_header(sealed: &mut impl BufRead) -> Result<Vec<u8>, ArchiveError> {
+pub(crate) fn age_header(sealed: &mut impl BufRead) -> Result<Vec<u8>, ArchiveError> {
     let mut header = Vec::new();
     let mut limited = sealed.take(AGE_HEADER_BYTES);
     loop {

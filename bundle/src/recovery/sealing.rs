@@ -4,8 +4,10 @@
 //! a few chunks. Every byte that comes out of [`open`] was authenticated by age before; that the stream is whole is
 //! known at its end and not before.
 
+use std::cell::RefCell;
 use std::io::{self, BufReader, Read, Write};
 
+use super::stream::{self, Listening};
 use crate::archive::{ArchiveError, payload};
 use crate::digest::Sha256;
 
@@ -67,16 +69,13 @@ pub fn recipient_of(identity: &str) -> Option<String> {
 
 /// A writer that compresses and encrypts.
 pub struct Sealer<W: Write> {
-    encoder: zstd::Encoder<'static, age::stream::StreamWriter<Sha256<W>>>,
+    encoder: zstd::Encoder<'static, stream::Writer<Sha256<W>>>,
 }
 
 impl<W: Write> Sealer<W> {
     /// Begins a copy to these recipients.
     pub fn new(out: W, recipients: &[String]) -> Result<Self, SealingError> {
-        let recipients = parse(recipients)?;
-        let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|r| r as &dyn age::Recipient))
-            .map_err(io::Error::other)?;
-        let sealed = encryptor.wrap_output(Sha256::new(out))?;
+        let sealed = stream::Writer::new(Sha256::new(out), &parse(recipients)?)?;
         let mut encoder = zstd::Encoder::new(sealed, ZSTD_LEVEL)?;
         encoder.window_log(ZSTD_WINDOW_LOG)?;
         encoder.include_checksum(true)?;
@@ -104,11 +103,23 @@ impl<W: Write> Write for Sealer<W> {
 /// Opens a copy with an identity (`AGE-SECRET-KEY-…`): the tar inside.
 pub fn open<'a>(sealed: &'a mut dyn Read, identity: &str) -> Result<Box<dyn Read + 'a>, SealingError> {
     let identities = payload::identities(identity).map_err(|_| SealingError::Key)?;
-    let compressed = payload::decrypt(sealed, &identities).map_err(|error| match error {
-        ArchiveError::Decrypt => SealingError::Key,
+    let mut sealed = BufReader::with_capacity(BUFFER_BYTES, sealed);
+    let header = payload::age_header(&mut sealed).map_err(|error| match error {
         ArchiveError::Io(error) => SealingError::Io(error),
         other => SealingError::Damaged(other.to_string()),
     })?;
+    let heard = RefCell::new(None);
+    let listening: Vec<_> = identities.iter().map(|one| Listening::new(one, &heard)).collect();
+    // The crate wants a nonce after the header; what it would decrypt with is dropped again.
+    let head = io::Cursor::new(header).chain(&[0; stream::NONCE_BYTES][..]);
+    age::Decryptor::new_buffered(head)
+        .and_then(|file| file.decrypt(listening.iter().map(|one| one as &dyn age::Identity)).map(drop))
+        .map_err(|error| match error {
+            age::DecryptError::NoMatchingKeys => SealingError::Key,
+            other => SealingError::Damaged(other.to_string()),
+        })?;
+    let secret = heard.borrow_mut().take().ok_or(SealingError::Key)?;
+    let compressed = stream::Reader::new(sealed, &secret)?;
     let mut decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, compressed))?;
     decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
     Ok(Box::new(decoder))
@@ -139,6 +150,68 @@ mod tests {
         let other = age::secrecy::ExposeSecret::expose_secret(&other).to_owned();
         assert!(matches!(open(&mut &sealed[..], &other), Err(SealingError::Key)));
         assert!(matches!(open(&mut &b"nonsense"[..], &secret), Err(SealingError::Damaged(_))));
+    }
+
+    /// What we write the age crate opens, and the other way round, at every border of a chunk; what was changed, cut,
+    /// swapped or lengthened opens for neither.
+    #[test]
+    fn the_payload_is_the_age_crates() {
+        const CHUNK: usize = 64 << 10;
+        let key = age::x25519::Identity::generate();
+        let read = |sealed: &[u8], ours: bool| -> io::Result<Vec<u8>> {
+            let mut back = Vec::new();
+            if ours {
+                let mut rest = sealed;
+                let header = payload::age_header(&mut rest).map_err(io::Error::other)?;
+                let heard = RefCell::new(None);
+                let file = age::Decryptor::new_buffered(io::Cursor::new([&header[..], &[0; 16]].concat()))
+                    .expect("a header");
+                file.decrypt([&Listening::new(&key, &heard) as &dyn age::Identity].into_iter())
+                    .expect("its key");
+                let secret = heard.borrow_mut().take().expect("heard");
+                stream::Reader::new(rest, &secret)?.read_to_end(&mut back)?;
+            } else {
+                let file = age::Decryptor::new_buffered(sealed).map_err(io::Error::other)?;
+                let mut file =
+                    file.decrypt([&key as &dyn age::Identity].into_iter()).map_err(io::Error::other)?;
+                file.read_to_end(&mut back)?;
+            }
+            Ok(back)
+        };
+        for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 7] {
+            let content: Vec<u8> = (0..size).map(|at| u8::try_from(at % 253).expect("small")).collect();
+            let mut ours = stream::Writer::new(Vec::new(), &[key.to_public()]).expect("begun");
+            ours.write_all(&content).expect("memory");
+            let ours = ours.finish().expect("memory");
+            let to = key.to_public();
+            let theirs =
+                age::Encryptor::with_recipients([&to as &dyn age::Recipient].into_iter()).expect("one");
+            let mut theirs = theirs.wrap_output(Vec::new()).expect("memory");
+            theirs.write_all(&content).expect("memory");
+            let theirs = theirs.finish().expect("memory");
+            assert_eq!(read(&theirs, true).expect("opens"), content, "{size}");
+            assert_eq!(read(&ours, true).expect("opens"), content, "{size}");
+            assert_eq!(read(&ours, false).expect("opens"), content, "{size}");
+            let sealed = CHUNK + 16;
+            let begins = ours.len() - (size + 16 * size.div_ceil(CHUNK).max(1));
+            let mut wrong = vec![ours[..ours.len() - 1].to_vec(), [&ours[..], b"x"].concat()];
+            wrong.push({
+                let mut changed = ours.clone();
+                changed[begins] ^= 1;
+                changed
+            });
+            if size > 2 * CHUNK {
+                let (first, second) =
+                    (&ours[begins..begins + sealed], &ours[begins + sealed..begins + 2 * sealed]);
+                let rest = &ours[begins + 2 * sealed..];
+                wrong.push([&ours[..begins], second, first, rest].concat());
+                wrong.push([&ours[..begins], first, rest].concat());
+                wrong.push(ours[..begins + sealed].to_vec());
+            }
+            for (number, wrong) in wrong.iter().enumerate() {
+                assert!(read(wrong, true).is_err() && read(wrong, false).is_err(), "{size}, {number}");
+            }
+        }
     }
 
     #[test]

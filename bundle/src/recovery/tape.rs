@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 
+use super::attributes::{self, Attributes};
 use super::{CopyEntry, EntryKind, path_text};
 
 const BLOCK: usize = 512;
@@ -17,8 +18,8 @@ const SEVEN: u64 = 0o7_777_777;
 const ELEVEN: u64 = 0o77_777_777_777;
 /// Longest path and link target, the kernel's own `PATH_MAX`.
 const MOST_PATH_BYTES: usize = 4096;
-/// Most bytes of PAX records: a path, a target and four numbers.
-const MOST_RECORD_BYTES: u64 = 12 << 10;
+/// Most bytes of PAX records: a path, a target and four numbers, and the attributes with what surrounds each.
+const MOST_RECORD_BYTES: u64 = (12 << 10) + 5 * attributes::MOST_BYTES as u64;
 /// Most bytes of zeros after the end.
 const MOST_PADDING_BYTES: u64 = 20 * BLOCK as u64;
 
@@ -43,6 +44,8 @@ pub struct Item {
     pub size_bytes: u64,
     /// Target of a link; empty for files and folders.
     pub target: Vec<u8>,
+    /// Access lists and extended attributes; none for another name of a file.
+    pub attributes: Attributes,
 }
 
 impl Item {
@@ -58,6 +61,7 @@ impl Item {
             mtime_ns: 0,
             size_bytes,
             target: Vec::new(),
+            attributes: Attributes::new(),
         }
     }
 
@@ -75,6 +79,7 @@ impl Item {
             size_bytes: self.size_bytes,
             sha256,
             target: target.then(|| path_text(&self.target)),
+            attributes_sha256: attributes::digest(&self.attributes),
         }
     }
 }
@@ -98,21 +103,24 @@ pub fn write_head(out: &mut dyn Write, item: &Item) -> io::Result<()> {
     }
     let mut records = Vec::new();
     if path.len() > NAME_BYTES {
-        record(&mut records, "path", &path);
+        record(&mut records, b"path", &path);
     }
     if item.target.len() > NAME_BYTES {
-        record(&mut records, "linkpath", &item.target);
+        record(&mut records, b"linkpath", &item.target);
     }
     for (key, value, most) in
         [("uid", item.uid.into(), SEVEN), ("gid", item.gid.into(), SEVEN), ("size", item.size_bytes, ELEVEN)]
     {
         if value > most {
-            record(&mut records, key, value.to_string().as_bytes());
+            record(&mut records, key.as_bytes(), value.to_string().as_bytes());
         }
     }
     let plain_time = u64::try_from(item.mtime_s).ok().filter(|s| *s <= ELEVEN && item.mtime_ns == 0);
     if plain_time.is_none() {
-        record(&mut records, "mtime", time_text(item.mtime_s, item.mtime_ns).as_bytes());
+        record(&mut records, b"mtime", time_text(item.mtime_s, item.mtime_ns).as_bytes());
+    }
+    for (name, value) in &item.attributes {
+        record(&mut records, &[attributes::KEY, name].concat(), value);
     }
     if !records.is_empty() {
         let size = records.len() as u64;
@@ -150,13 +158,15 @@ pub fn end(out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// `123 path=…\n`: the length counts itself.
-fn record(to: &mut Vec<u8>, key: &str, value: &[u8]) {
+fn record(to: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length != rest + length.to_string().len() {
         length = rest + length.to_string().len();
     }
-    to.extend_from_slice(format!("{length} {key}=").as_bytes());
+    to.extend_from_slice(format!("{length} ").as_bytes());
+    to.extend_from_slice(key);
+    to.push(b'=');
     to.extend_from_slice(value);
     to.push(b'\n');
 }
@@ -350,6 +360,7 @@ fn item(header: &[u8; BLOCK], records: &[u8]) -> io::Result<Item> {
         mtime_s: i64::try_from(octal(field(header, 136, 12))?).map_err(|_| refused("a time is too large"))?,
         mtime_ns: 0,
         target: field(header, 157, NAME_BYTES).to_vec(),
+        attributes: Attributes::new(),
     };
     let mut rest = records;
     while !rest.is_empty() {
@@ -366,7 +377,9 @@ fn item(header: &[u8; BLOCK], records: &[u8]) -> io::Result<Item> {
         EntryKind::Link => (1..=MOST_PATH_BYTES).contains(&item.target.len()) && !item.target.contains(&0),
         EntryKind::HardLink => is_plain(&item.target),
     };
-    if !linked || (item.size_bytes > 0 && item.kind != EntryKind::File) {
+    let attributes = attributes::are_whole(&item.attributes)
+        && (item.kind != EntryKind::HardLink || item.attributes.is_empty());
+    if !linked || !attributes || (item.size_bytes > 0 && item.kind != EntryKind::File) {
         return Err(refused(format!("the entry {:?} is none of a recovery copy", path_text(&item.path))));
     }
     let mut again = Vec::new();
@@ -397,7 +410,11 @@ fn read_record<'a>(records: &'a [u8], item: &mut Item) -> io::Result<&'a [u8]> {
         b"gid" => item.gid = number()?,
         b"size" => item.size_bytes = text(value).and_then(|t| t.parse().ok()).ok_or_else(bad)?,
         b"mtime" => (item.mtime_s, item.mtime_ns) = text(value).and_then(parse_time).ok_or_else(bad)?,
-        _ => return Err(bad()),
+        _ => match key.strip_prefix(attributes::KEY) {
+            // The same one twice would have two readings.
+            Some(name) if item.attributes.insert(name.to_vec(), value.to_vec()).is_none() => {}
+            _ => return Err(bad()),
+        },
     }
     Ok(rest)
 }
@@ -456,6 +473,19 @@ mod tests {
             empty(Item { kind: EntryKind::Link, target: long.clone().into_bytes(), ..file("etc/l") }),
             empty(Item { kind: EntryKind::HardLink, target: b"etc/a".to_vec(), ..file("etc/b") }),
             Item { path: b"etc/\xff".to_vec(), ..file("") },
+            Item {
+                attributes: Attributes::from([
+                    (b"system.posix_acl_access".to_vec(), vec![2, 0, 0, 0, b'=', b'\n', 0xff]),
+                    (b"user.empty".to_vec(), Vec::new()),
+                    (b"user.large".to_vec(), vec![b'\n'; 60_000]),
+                ]),
+                ..file("etc/acl")
+            },
+            empty(Item {
+                kind: EntryKind::Folder,
+                attributes: Attributes::from([(b"trusted.x".to_vec(), b"1".to_vec())]),
+                ..file("etc/d")
+            }),
         ] {
             check(&item);
         }
@@ -476,6 +506,16 @@ mod tests {
         refused(&empty(Item { kind: EntryKind::HardLink, target: b"/a".to_vec(), ..file("b") }));
         refused(&empty(Item { kind: EntryKind::Link, ..file("b") }));
         refused(&Item { mode: 0o10_644, ..file("a") });
+        let with = |name: &str, bytes: usize| Attributes::from([(name.as_bytes().to_vec(), vec![0; bytes])]);
+        for (name, bytes) in [("security.capability", 20), ("user.", 1), ("user.x", 65_536)] {
+            refused(&Item { attributes: with(name, bytes), ..file("a") });
+        }
+        refused(&empty(Item {
+            kind: EntryKind::HardLink,
+            target: b"a".to_vec(),
+            attributes: with("user.x", 1),
+            ..file("b")
+        }));
         for kind in [b'3', b'4', b'6', b'7', b'L', b'S', b'g', 0] {
             let mut tar = written(&file("a"));
             tar[156] = kind;

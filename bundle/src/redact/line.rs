@@ -221,7 +221,13 @@ impl Cleaner {
     }
 
     /// One look at a line. `None`: nothing to replace.
-    pub(super) fn pass(&self, line: &str, found: &Found, context: Context, tally: &mut Tally) -> Option<String> {
+    pub(super) fn pass(
+        &self,
+        line: &str,
+        found: &Found,
+        context: Context,
+        tally: &mut Tally,
+    ) -> Option<String> {
         type Rule = fn(&Cleaner, &mut Scan);
         /// In the order of their rank, each with the hint without which it has nothing to look at.
         const RULES: &[(Hint, Rule)] = &[

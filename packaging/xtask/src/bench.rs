@@ -6,6 +6,7 @@ mod idle;
 mod judging;
 mod machine;
 mod meter;
+mod recovery;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -99,8 +100,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Limit("release binary, MB", size, MOST_BINARY_MB),
     ]);
     missed.extend(judge(&verdicts));
+    setup::ensure(setup::FOR_COPIES)?;
+    let copies = recovery::run(&folder.join("recovery"), &assay)?;
     let drives = over_drives(&folder.join("machine"), args.runs);
-    end(missed)?;
+    end([missed, copies].concat())?;
     drives
 }
 

@@ -32,6 +32,9 @@ pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
 /// Programs that the benchmark uses: the real smartctl is covered by one that imitates drives.
 pub(crate) const FOR_BENCH: &[&str] = &["cc", "smartctl", "unshare"];
 
+/// What the benchmark's recovery copies are compared with.
+pub(crate) const FOR_COPIES: &[&str] = &["age", "zstd"];
+
 /// Programs that the benchmark compares with.
 pub(crate) const COMPARED: &[&str] = &["sosreport", "prometheus-node-exporter"];
 

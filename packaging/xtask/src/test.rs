@@ -20,7 +20,8 @@ pub(crate) struct Args {
 }
 
 /// Tests that a machine may lack a kernel facility for. Any other skip fails the run.
-const ALLOWED_SKIPS: &[&str] = &["fuse", "tmpfs", "mount-namespace", "kmsg", "not-root", "systemd-analyze"];
+const ALLOWED_SKIPS: &[&str] =
+    &["fuse", "tmpfs", "mount-namespace", "kmsg", "not-root", "systemd-analyze", "xattr"];
 
 /// Modules of the suite that need the portal and a network stack.
 const PORTAL_MODULES: &[&str] = &["portal::", "upload::", "cli::"];

@@ -50,7 +50,8 @@ const ERASE: [&str; 18] = [
     "UPDATE devices SET moved_to = NULL WHERE moved_to = ?1",
     "DELETE FROM enrolment_codes WHERE serial = (SELECT serial FROM devices WHERE id = ?1)",
     "DELETE FROM replacements WHERE old_serial = (SELECT serial FROM devices WHERE id = ?1)",
-    "DELETE FROM replacements WHERE new_serial = (SELECT serial FROM devices WHERE id = ?1)",
+    "DELETE FROM replacements WHERE new_serial = ?1
+         OR new_serial = (SELECT serial FROM devices WHERE id = ?1)",
     "DELETE FROM devices WHERE id = ?1",
 ];
 

@@ -1,7 +1,10 @@
 //! What a poll tells beside requests: the latest version of the agent, and open replacements.
 
+use assay_bundle::replacement::{LIFETIME_S, Replacement as Statement};
+use assay_bundle::statement::STATEMENT_FORMAT;
 use sqlx::FromRow;
 
+use super::devices::Device;
 use super::{Doing, Store, StoreError};
 
 /// The latest version, as the operator set it.
@@ -20,8 +23,27 @@ pub struct Notice {
 pub struct Replacement {
     /// Unit that goes.
     pub old_serial: String,
-    /// Unit that comes.
+    /// Unit that comes; the portal's name for it where it has no serial number.
     pub new_serial: String,
+    /// Case under which it comes; without one nothing is restored from the copy of the unit that goes.
+    pub case_id: Option<String>,
+}
+
+impl Replacement {
+    /// What is signed for the unit that comes; `None` without a case.
+    pub fn statement(&self, device: &Device, fingerprint: &str, now: i64) -> Option<Statement> {
+        Some(Statement {
+            format: STATEMENT_FORMAT,
+            case_id: self.case_id.clone()?,
+            old_serial: self.old_serial.clone(),
+            new_serial: device.serial.clone(),
+            device_id: device.id.clone(),
+            key_id: device.key_id.clone(),
+            issued_unix_s: now,
+            expires_unix_s: now.saturating_add(LIFETIME_S),
+            portal_fingerprint: fingerprint.to_owned(),
+        })
+    }
 }
 
 impl Store {
@@ -69,13 +91,16 @@ impl Store {
             .execute(&mut *tx)
             .await
             .doing(DOING)?;
-        sqlx::query("INSERT INTO replacements (old_serial, new_serial, created_at) VALUES (?, ?, ?)")
-            .bind(&replacement.old_serial)
-            .bind(&replacement.new_serial)
-            .bind(now)
-            .execute(&mut *tx)
-            .await
-            .doing(DOING)?;
+        sqlx::query(
+            "INSERT INTO replacements (old_serial, new_serial, case_id, created_at) VALUES (?, ?, ?, ?)",
+        )
+        .bind(&replacement.old_serial)
+        .bind(&replacement.new_serial)
+        .bind(&replacement.case_id)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
         tx.commit().await.doing(DOING)
     }
 
@@ -85,11 +110,39 @@ impl Store {
     /// When the database fails.
     pub async fn replacement_of(&self, serial: &str) -> Result<Option<Replacement>, StoreError> {
         sqlx::query_as(
-            "SELECT old_serial, new_serial FROM replacements WHERE old_serial = ?1 OR new_serial = ?1",
+            "SELECT old_serial, new_serial, case_id FROM replacements WHERE old_serial = ?1 OR new_serial = ?1",
         )
         .bind(serial)
         .fetch_optional(&self.readers)
         .await
         .doing("find a replacement")
+    }
+
+    /// The open replacement in which this device is the unit that comes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replacement_by(&self, device: &Device) -> Result<Option<Replacement>, StoreError> {
+        sqlx::query_as(
+            "SELECT old_serial, new_serial, case_id FROM replacements WHERE new_serial = ? OR new_serial = ?",
+        )
+        .bind(&device.serial)
+        .bind(&device.id)
+        .fetch_optional(&self.readers)
+        .await
+        .doing("find a replacement")
+    }
+
+    /// Ends a replacement; `false` when none named this unit as the one that goes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_replacement(&self, old_serial: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM replacements WHERE old_serial = ?")
+            .bind(old_serial)
+            .execute(&self.writer)
+            .await
+            .doing("end a replacement")?;
+        Ok(done.rows_affected() > 0)
     }
 }

@@ -120,7 +120,12 @@ impl Server {
 
     /// A device with its key enrolled.
     pub(crate) async fn enrolled(&self) -> Device {
-        let device = Device::new("Q123");
+        self.enrolled_as("Q123").await
+    }
+
+    /// A device of this serial number with its key enrolled.
+    pub(crate) async fn enrolled_as(&self, serial: &str) -> Device {
+        let device = Device::new(serial);
         let code = self.code(&[]);
         let request = device.request(&code, &self.card().await);
         device.enrol(self, &request).await.ends(200);

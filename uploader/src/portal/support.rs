@@ -59,6 +59,17 @@ impl Portal {
         }
     }
 
+    /// Asks for the portal's word that this unit replaces another one, as it was signed; `None` when no open case
+    /// says so.
+    ///
+    /// # Errors
+    /// Not reachable, or refused.
+    pub async fn replacement(&self, key: &SigningKey) -> Result<Option<Signed>, PortalError> {
+        let call = Call { method: "GET", path: "/api/v1/replacement", ..Call::default() };
+        let answer = self.call(Some(key), &call, &mut |_| ()).await?;
+        if answer.status == 404 { Ok(None) } else { answer.expect_json(&[200]).map(Some) }
+    }
+
     /// Hands over the owner's signed consent. The same one again is no error.
     ///
     /// # Errors

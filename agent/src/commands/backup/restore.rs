@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::backup::restore::{self, Wanted};
-use crate::backup::{self, keys, shelf};
+use crate::backup::{self, keys, replacement, shelf};
 use crate::context::Context;
 use crate::output;
 use crate::trouble::{NextStep, refuse};
@@ -31,24 +31,18 @@ pub(super) struct Args {
     /// Show the difference and end
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Only what another unit can take: users, groups, shares, network, schedule
+    /// Of the copy of the unit that this one replaces in an open case: users, groups, shares, network, schedule
     #[arg(long)]
     portable: bool,
-    /// Serial number of the unit that this one replaces in an open case
-    #[arg(long, value_name = "SERIAL", requires = "portable")]
-    replacement_of: Option<String>,
+    /// The portal's statement of that replacement as a file, instead of asking the portal
+    #[arg(long, value_name = "FILE", requires = "portable")]
+    statement: Option<PathBuf>,
     /// Keep what is replaced in this folder, instead of beside the copies
     #[arg(long, value_name = "DIR")]
     keep_in: Option<PathBuf>,
 }
 
 pub(super) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
-    if args.portable && args.replacement_of.is_none() {
-        return Err(refuse(
-            "a copy of another unit goes only into its replacement",
-            "name the unit that was replaced, as its open case does: --replacement-of SERIAL",
-        ));
-    }
     let copy = shelf::find(context, &args.copy)?;
     let root = args.to.clone().unwrap_or_else(|| PathBuf::from("/"));
     let root = std::fs::canonicalize(&root)
@@ -58,8 +52,19 @@ pub(super) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let kept = kept(&args, context)?;
     let key = keys::identity(args.identity.as_deref())?;
     let file = backup::open(&copy)?;
-    let replaced = args.replacement_of.as_deref();
-    let accepts = |head: &_| backup::accepts(head, &root, replaced);
+    let replaced = match args.portable {
+        true => Some(replacement::proven(context, args.statement.as_deref())?),
+        false => None,
+    };
+    if let Some(said) = &replaced {
+        output::say(&format!(
+            "case {}: this unit replaces {}, says the portal",
+            assay_diagnosis::text::escaped(&said.case_id),
+            assay_diagnosis::text::escaped(&said.old_serial)
+        ));
+    }
+    let old_serial = replaced.as_ref().map(|said| said.old_serial.as_str());
+    let accepts = |head: &_| backup::accepts(head, &root, old_serial);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let plan = restore::plan(&file, &copy, &key, &wanted, &accepts, &mut out)?;
     out.flush().or_advise("cannot write to standard output", "name another place for the output")?;
@@ -90,8 +95,15 @@ pub(super) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     if !args.yes {
         super::ask(&format!("Put this back into {}?", root.display()), "not restored: you did not agree")?;
     }
-    let keeps = restore::apply(&file, &copy, &key, &wanted, &plan, &kept)?;
-    if keeps {
+    let applied = restore::apply(&file, &copy, &key, &wanted, &plan, &kept)?;
+    if applied.without_attributes > 0 {
+        output::say(&format!(
+            "{} entries are without their access lists or extended attributes: this file system has none, or you are \
+             not root",
+            applied.without_attributes
+        ));
+    }
+    if applied.keeps {
         output::print(format!("what was replaced is in {}\n", kept.display()))?;
     }
     output::say("restored; next: restart the services concerned, or the machine, then `assay check`");
