@@ -140,9 +140,9 @@ impl Machine {
     /// A command that runs on this machine: what is given to it runs where our folders stand over the real ones.
     pub(crate) fn command(&self, program: &std::path::Path) -> Command {
         let script = format!(
-            "set -e\nmount --make-rprivate /\nmount -t tmpfs none /opt\nmkdir /opt/sbin\n\
-             cp {0}/tools/smartctl /opt/sbin/smartctl\nmount --bind {0}/block /sys/block\n\
-             mount --bind {0}/run /run\nif [ -d {0}/etc ]; then mount --bind {0}/etc /etc; fi\nexec \"$0\" \"$@\"\n",
+            "set -e\nmount --make-rprivate /\nexport ASSAY_COLLECT_TOOL_DIRS={0}/tools\n\
+             mount --bind {0}/block /sys/block\nmount --bind {0}/run /run\n\
+             if [ -d {0}/etc ]; then mount --bind {0}/etc /etc; fi\nexec \"$0\" \"$@\"\n",
             self.folder.path().display()
         );
         let mut command = Command::new("unshare");
@@ -271,8 +271,8 @@ fn queued_run_restarted_finished_and_aborted() {
 fn refused_with_the_fact_that_speaks_against_it() {
     let Some(machine) = Machine::new() else { return };
     // A short one only looks at what can be asked.
-    machine.write("drives/version", "6.6");
-    machine.bad(&["selftest", "start", FIRST], &["smartctl here is 6.6", "7.0 or newer"]);
+    machine.write("drives/version", "of-somebody");
+    machine.bad(&["selftest", "start", FIRST], &["does not say its version", "7.0 or newer"]);
     machine.write("drives/version", "7.4");
     machine.write("drives/sdb/pending", "8");
     let extended = ["selftest", "start", SECOND, "--extended", "--yes"];

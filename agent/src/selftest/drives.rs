@@ -65,6 +65,9 @@ pub(crate) fn find<'f>(facts: &'f Facts, word: &str) -> anyhow::Result<&'f Drive
     let Some(drive) = found else {
         return Err(refuse(
             match &facts.drives {
+                Observed::Seen { .. } if may_sleep(facts) => {
+                    format!("there is no drive {word:?}, or it sleeps and did not say who it is")
+                }
                 Observed::Seen { .. } => format!("there is no drive {word:?}, or not only one"),
                 other => format!("no drive was seen: {}", other.why_not().unwrap_or_default()),
             },
@@ -129,6 +132,11 @@ pub(crate) fn against(machine: &Machine, drive: &Drive, kind: SelfTestKind) -> V
 pub(crate) fn is_asleep(drive: &Drive) -> bool {
     use assay_bundle::facts::drive::PowerMode::{Sleep, Standby};
     matches!(drive.power_mode.value(), Some(Standby | Sleep))
+}
+
+/// Whether a drive that was not found may be one of those that sleep and did not say who they are.
+pub(crate) fn may_sleep(facts: &Facts) -> bool {
+    drives(facts).iter().any(|drive| is_asleep(drive) && !drive.serial.is_seen())
 }
 
 fn tool_is_no_good(tool: &Tool, nvme: bool) -> Option<String> {

@@ -108,7 +108,8 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
                 let seen = self.look_at(entry, &run).await?;
-                let state = run.after(seen, now);
+                // It may have been found elsewhere.
+                let state = entry.run().cloned().unwrap_or(run).after(seen, now);
                 self.becomes(entry, state);
                 let runs = entry.run().is_some();
                 self.store.save(queue, how.volume)?;
@@ -185,6 +186,9 @@ impl<'a> Worker<'a> {
             return Ready::Not(State::Aborted { why, at_unix_s: now });
         }
         let Ok(drive) = drives::find(&machine.facts, &entry.serial) else {
+            if drives::may_sleep(&machine.facts) {
+                return Ready::Asleep;
+            }
             return refused(vec!["the drive is not there any more".to_owned()]);
         };
         entry.place = drives::place(drive);
@@ -284,7 +288,10 @@ impl<'a> Worker<'a> {
         // Names of devices move with every boot.
         let machine = self.examine().await?;
         let Ok(drive) = drives::find(&machine.facts, &entry.serial) else {
-            return Ok(Seen::Not("the drive is not there".to_owned()));
+            return Ok(match drives::may_sleep(&machine.facts) {
+                true => Seen::Asleep,
+                false => Seen::Not("the drive is not there".to_owned()),
+            });
         };
         entry.place = drives::place(drive);
         if drives::is_asleep(drive) {
@@ -385,6 +392,7 @@ impl<'a> Worker<'a> {
             let now = self.now();
             let (place, why) = match drives::find(&machine.facts, serial) {
                 Ok(drive) => (drives::place(drive), drives::against(machine, drive, tests.kind)),
+                Err(_) if drives::may_sleep(&machine.facts) => ("a drive that sleeps".to_owned(), Vec::new()),
                 Err(_) => ("no bay".to_owned(), vec!["there is no drive of this serial number".to_owned()]),
             };
             let state = State::Waiting { why: None, not_before_unix_s: 0 };

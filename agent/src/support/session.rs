@@ -173,6 +173,8 @@ impl Desk<'_> {
                 "`assay support session stop ID` ends it; one at a time",
             ));
         }
+        // A copy takes its time: nobody else starts one in it.
+        let _held = self.store.hold(&offer.request_id)?;
         let salt = output::random_name()?;
         let list = self.list_path(&offer.id, BEFORE)?;
         let line = Line::new();

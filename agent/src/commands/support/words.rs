@@ -104,6 +104,15 @@ pub(super) fn request(record: &Record, asked: &SupportRequest) -> String {
         }
         None => line("copy", "not taken yet"),
     }
+    if asked.self_tests().is_some() {
+        let tests = match record.handling.tests {
+            Tests::NotAsked => "wait for your yes, which `assay support approve` asks for",
+            Tests::Agreed => "you agreed; `assay selftest status` says how far they are",
+            Tests::Declined => "you declined them",
+            Tests::Ended => "ended; the bundle shows what each drive logged",
+        };
+        line("self-tests", tests);
+    }
     if let Some(answers) = &record.answers {
         let at = rfc3339(answers.backup.at_unix_s);
         line("answers", &format!("{at}: {}", answers.backup.answer.words()));
