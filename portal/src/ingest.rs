@@ -35,6 +35,8 @@ use request::Answered;
 
 /// Workers at once: each may take half a GiB and a processor.
 const AT_ONCE: usize = 2;
+/// How often is looked for bundles that another process queued (`assay-portal bundle import`), which cannot ring.
+const LOOK: Duration = Duration::from_secs(5);
 /// After trouble of our own, a bundle rests for so long.
 const REST: Duration = Duration::from_secs(30);
 
@@ -87,7 +89,14 @@ async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Re
     let admitted = envelope::admit(envelope, device, &app.card.recipient)?;
     let answered = request::check(app, bundle, &admitted).await?;
     let reading = process::read(app, object, bundle.received_at).await?;
-    let flags = flags(&admitted.manifest, device, &reading);
+    let mut flags = flags(&admitted.manifest, device, &reading);
+    if let Some(by) = &bundle.brought_by {
+        let code = match answered.as_ref().is_some_and(|answered| answered.consent_id.is_none()) {
+            true => " It answers a request that its owner named on the device, by code or file; there is no consent record.",
+            false => "",
+        };
+        flags.insert(0, format!("Brought by hand by {by}: the device did not send it itself.{code}"));
+    }
     Ok(Learnt { admitted, reading, answered, flags })
 }
 
@@ -283,7 +292,7 @@ async fn run(app: Shared) {
         }
         tokio::select! {
             () = app.bell.notified() => {}
-            () = tokio::time::sleep(REST) => {}
+            () = tokio::time::sleep(LOOK) => {}
             Some(ended) = busy.join_next_with_id() => {
                 let (id, result) = match ended {
                     Ok((id, result)) => (id, result),
