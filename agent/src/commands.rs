@@ -23,6 +23,7 @@ mod resume;
 mod run;
 mod setup;
 pub(crate) mod show;
+mod slip;
 mod status;
 mod support;
 mod unmask;
@@ -62,6 +63,7 @@ commands! {
     Replay: replay,
     Judge: judge,
     Explain: explain,
+    Slip: slip,
     Setup: setup,
     RecoveryKey: recovery_key,
     Enroll: enroll,
@@ -106,7 +108,16 @@ pub(crate) struct Machine {
 impl Machine {
     /// This machine, or the recording that was named.
     fn source(&self, context: &Context, config: &crate::config::Config) -> anyhow::Result<Box<dyn Source>> {
-        crate::source::choose(self.source.as_deref(), self.identity.as_deref(), config, &context.paths)
+        self.source_with(config, &context.paths)
+    }
+
+    /// The same, with places of the caller's.
+    fn source_with(
+        &self,
+        config: &crate::config::Config,
+        paths: &crate::paths::Paths,
+    ) -> anyhow::Result<Box<dyn Source>> {
+        crate::source::choose(self.source.as_deref(), self.identity.as_deref(), config, paths)
     }
 
     /// The flags as values on top of the configuration.

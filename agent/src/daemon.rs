@@ -33,6 +33,7 @@ pub(crate) use board::Board;
 use child::{Running, Told};
 pub(crate) use cron::Cron;
 use journal::Journal;
+pub(crate) use journal::to_syslog;
 use plan::{Job, Now, Pace, Plan};
 pub(crate) use quiet::QuietHours;
 use watch::Watch;
@@ -288,7 +289,7 @@ impl<'c> Daemon<'c> {
         self.say(&line);
         if in_loop && !was_in_loop {
             self.say(&format!("{} fails again and again; it is tried once an hour from now on", job.name));
-            journal::to_syslog(&format!("{} fails again and again; `assay status` says why", job.name));
+            to_syslog(&format!("{} fails again and again; `assay status` says why", job.name));
         }
     }
 

@@ -24,18 +24,23 @@ mod paths;
 mod pause;
 mod pipeline;
 mod portal;
+mod qr;
 mod record;
 mod recovery_key;
 mod report;
+mod rescue;
 mod reseal;
 mod runtime;
 mod seal;
 mod sequence;
+mod slip;
 mod source;
 mod stand_ins;
+mod stick;
 mod support;
 mod terminal;
 mod trouble;
+mod update;
 
 /// Runs the program with the arguments of this process and says how it ended; see `assay --help` for the codes.
 pub fn run() -> ExitCode {

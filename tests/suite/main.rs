@@ -21,6 +21,7 @@ mod devices;
 mod docs;
 mod hang;
 mod harmless;
+mod offline;
 mod portal;
 mod redaction;
 mod rules;

@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::{NextStep, refuse};
-use crate::{clock, output, portal};
+use crate::{clock, output, portal, update};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
@@ -157,6 +157,9 @@ impl<'a> Desk<'a> {
             &self.store.dir().join("last-poll.json"),
             &serde_json::to_vec_pretty(&last)?,
         )?;
+        if let Some(told) = update::hear(self.context, answer.latest.as_ref()) {
+            output::say(&told);
+        }
         let came =
             answer.requests.iter().map(|signed| self.take(signed, Via::Poll)).collect::<Result<_, _>>()?;
         for id in &answer.cancelled {

@@ -5,7 +5,8 @@ use std::path::Path;
 use assay_bundle::health_report::{
     DaemonCounters, FORMAT_VERSION, HealthReport, HealthReportError, LastCheck, SpoolDepth, Versions,
 };
-use assay_uploader::{Entry, State};
+use assay_bundle::keys::SigningKey;
+use assay_uploader::{Entry, Portal, State, Trust};
 
 use crate::chassis;
 use crate::clock::Clock;
@@ -16,7 +17,7 @@ use crate::daemon::child::Told;
 use crate::daemon::news::{self, Checked};
 use crate::identity::Enrolment;
 use crate::trouble::{NextStep, refuse};
-use crate::{portal, runtime, source};
+use crate::{portal, runtime, source, update};
 
 /// Sends one report, where the owner chose so and the device is enrolled.
 pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
@@ -47,12 +48,30 @@ pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
         "the health report holds what may not leave, so it was not sent",
         "please report this; nothing left this machine",
     )?;
-    runtime::block_on(async {
+    let words = runtime::block_on(async {
         same_unit(context, &settings.config, &enrolment).await?;
         let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
-        Ok(portal.report(&key, &report).await?)
+        portal.report(&key, &report).await?;
+        Ok(match news(context, &portal, &key, &enrolment).await {
+            Ok(None) => "sent".to_owned(),
+            Ok(Some(told)) => format!("sent; {told}"),
+            // The report is there all the same, and the next one asks again.
+            Err(error) => format!("sent; the portal could not be asked for the latest version: {error:#}"),
+        })
     })?;
-    Ok(told("sent"))
+    Ok(told(&words))
+}
+
+/// Asks for the latest version on the way: no device wakes for it alone.
+async fn news(
+    context: &Context,
+    portal: &Portal,
+    key: &SigningKey,
+    enrolment: &Enrolment,
+) -> anyhow::Result<Option<String>> {
+    let trust = Trust::from_card(&enrolment.card)?;
+    let answer = portal.poll(key, &trust, None, false).await?;
+    Ok(update::hear(context, answer.latest.as_ref()))
 }
 
 /// Refuses when the key sits in another unit than the one it was enrolled in.
