@@ -23,6 +23,9 @@ use crate::terminal::Line;
 use crate::trouble::{NextStep, refuse};
 use crate::{output, pipeline, record, runtime, source, stand_ins, stick};
 
+/// What `--usb` without a value means: the only disk that there is.
+const ONLY_DISK: &str = "auto";
+
 /// Examine and write a signed bundle: into the spool, to a file with -o, or to a USB disk with --usb
 #[derive(clap::Args)]
 #[command(after_help = concat!(
@@ -49,7 +52,7 @@ pub(crate) struct Args {
         value_name = "DIR",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "",
+        default_missing_value = ONLY_DISK,
         conflicts_with_all = ["sealed_output", "source"]
     )]
     usb: Option<PathBuf>,
@@ -140,8 +143,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     if to_stdout && args.usb.is_some() {
         return Err(refuse("with --usb, standard output says what was written", "name a file for -o"));
     }
-    // An empty word is clap's for a flag without a value.
-    let named = args.usb.as_deref().filter(|disk| !disk.as_os_str().is_empty());
+    let named = args.usb.as_deref().filter(|disk| *disk != Path::new(ONLY_DISK));
     let disk = args.usb.is_some().then(|| stick::choose(named)).transpose()?;
     // Before anything is read: a full spool or a missing volume is told at once.
     let slot = match to_files {
