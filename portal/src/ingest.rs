@@ -92,7 +92,9 @@ async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Re
     let mut flags = flags(&admitted.manifest, device, &reading);
     if let Some(by) = &bundle.brought_by {
         let code = match answered.as_ref().is_some_and(|answered| answered.consent_id.is_none()) {
-            true => " It answers a request that its owner named on the device, by code or file; there is no consent record.",
+            true => {
+                " It answers a request that its owner named on the device, by code or file; there is no consent record."
+            }
             false => "",
         };
         flags.insert(0, format!("Brought by hand by {by}: the device did not send it itself.{code}"));

@@ -47,7 +47,8 @@ fn a_code_is_typed_and_the_bundle_is_brought_by_hand() {
     let file = device.text("out/brought.assay");
     let import = |file: &str| asked(&portal, &["bundle", "import", file, "--by", "Ada", "--wait-s", "120"]);
     let imported = import(&file).ends(0).out;
-    for words in ["accepted", "BROUGHT      by hand, by Ada", "that its owner named on the device", "verdict"] {
+    for words in ["accepted", "BROUGHT      by hand, by Ada", "that its owner named on the device", "verdict"]
+    {
         assert!(imported.contains(words), "{words}: {imported}");
     }
     let shown = asked(&portal, &["request", "show", &request]).ends(0).out;
