@@ -26,6 +26,7 @@ mod run;
 mod selftest;
 mod setup;
 pub(crate) mod show;
+mod slip;
 mod status;
 mod support;
 mod unenroll;
@@ -66,6 +67,7 @@ commands! {
     Replay: replay,
     Judge: judge,
     Explain: explain,
+    Slip: slip,
     Setup: setup,
     RecoveryKey: recovery_key,
     Enroll: enroll,
@@ -115,7 +117,16 @@ pub(crate) struct Machine {
 impl Machine {
     /// This machine, or the recording that was named.
     fn source(&self, context: &Context, config: &crate::config::Config) -> anyhow::Result<Box<dyn Source>> {
-        crate::source::choose(self.source.as_deref(), self.identity.as_deref(), config, &context.paths)
+        self.source_with(config, &context.paths)
+    }
+
+    /// The same, with places of the caller's.
+    fn source_with(
+        &self,
+        config: &crate::config::Config,
+        paths: &crate::paths::Paths,
+    ) -> anyhow::Result<Box<dyn Source>> {
+        crate::source::choose(self.source.as_deref(), self.identity.as_deref(), config, paths)
     }
 
     /// The flags as values on top of the configuration.

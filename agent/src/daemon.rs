@@ -40,6 +40,7 @@ use child::Running;
 pub(crate) use child::Told;
 pub(crate) use cron::Cron;
 use journal::Journal;
+pub(crate) use journal::to_syslog;
 use plan::{Job, Now, Pace, Plan};
 pub(crate) use quiet::QuietHours;
 use schedule::{POLL, SELF_TEST, Schedule};
@@ -312,7 +313,7 @@ impl Daemon {
         }
         if in_loop && !was_in_loop {
             self.say(&format!("{} fails again and again; it is tried once an hour from now on", job.name));
-            journal::to_syslog(&format!("{} fails again and again; `assay status` says why", job.name));
+            to_syslog(&format!("{} fails again and again; `assay status` says why", job.name));
         }
     }
 

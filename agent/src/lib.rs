@@ -26,9 +26,11 @@ mod pause;
 mod pipeline;
 mod portal;
 mod portal_keys;
+mod qr;
 mod record;
 mod recovery_key;
 mod report;
+mod rescue;
 mod reseal;
 mod revoked;
 mod rotation;
@@ -36,11 +38,14 @@ mod runtime;
 mod seal;
 mod selftest;
 mod sequence;
+mod slip;
 mod source;
 mod stand_ins;
+mod stick;
 mod support;
 mod terminal;
 mod trouble;
+mod update;
 
 /// Runs the program with the arguments of this process and says how it ended; see `assay --help` for the codes.
 pub fn run() -> ExitCode {

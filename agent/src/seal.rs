@@ -17,11 +17,12 @@ use assay_bundle::redact::Level;
 use assay_bundle::seal::{Content, SealError};
 use assay_uploader::{Entry, Slot, SpoolEntry};
 
+use crate::backup::shelf;
 use crate::clock::Clock;
 use crate::output::{PartialFile, Scratch};
 use crate::pipeline::Run;
 use crate::runtime::StopFlag;
-use crate::trouble::NextStep;
+use crate::trouble::{NextStep, refuse};
 
 /// Everything that becomes one bundle.
 pub(crate) struct Sealing {
@@ -160,6 +161,36 @@ impl Sealing {
         Ok(manifest)
     }
 
+    /// Seals the encrypted form onto a removable disk, and the plain one into a file where one is named. It appears under
+    /// its name only after it was flushed, read back from the disk and found the same. Gives its size and SHA-256 too.
+    pub(crate) fn onto_disk(
+        self,
+        target: &Path,
+        plain: Option<&Path>,
+        stop: &StopFlag,
+    ) -> anyhow::Result<(Manifest, u64, String)> {
+        let mut file = PartialFile::begin(target, 0o600)?;
+        let mut plain = plain.map(|path| PartialFile::begin(path, 0o600)).transpose()?;
+        let scratch = [Scratch::beside(target)?, Scratch::beside(target)?];
+        let mut written = assay_bundle::digest::Sha256::new(&mut file);
+        let named = target.display().to_string();
+        let manifest = self.write(scratch, plain.as_mut(), Some(&mut written), stop, &named)?;
+        let (_, size_bytes, sha256) = written.finish();
+        file.sync()?;
+        let (there_bytes, there_sha256) = read_back(file.temporary())
+            .or_advise(format!("{named} cannot be read back"), "take another disk and call again")?;
+        if (there_bytes, &there_sha256) != (size_bytes, &sha256) {
+            return Err(refuse(
+                format!("the disk gives back other bytes than were written to {named}"),
+                "it is defective or not of the size it claims: take another disk and call again",
+            ));
+        }
+        for file in std::iter::once(file).chain(plain) {
+            file.finish()?;
+        }
+        Ok((manifest, size_bytes, sha256))
+    }
+
     fn write(
         self,
         scratch: [Scratch; 2],
@@ -193,6 +224,14 @@ impl Sealing {
             Err(error) => Err(error).context("the bundle could not be sealed; please report this"),
         }
     }
+}
+
+/// Size and SHA-256 of what lies on the disk, and not of what the kernel still holds of it.
+fn read_back(path: &Path) -> io::Result<(u64, String)> {
+    let file = File::open(path)?;
+    // Some file systems do not know the question; the comparison then still finds what did not arrive.
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    shelf::digest(&file, &mut || ())
 }
 
 /// A form that may not be kept.

@@ -20,6 +20,15 @@ pub(crate) fn width() -> usize {
     asked.filter(|columns| *columns > 0).unwrap_or(COLUMNS).clamp(FEWEST_COLUMNS, MOST_COLUMNS)
 }
 
+/// Columns of standard output where it is a terminal, however wide.
+pub(crate) fn columns() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    let asked = rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
+    asked.filter(|columns| *columns > 0)
+}
+
 /// Whether standard output wants colour: a terminal that is not dumb, and no `NO_COLOR` (no-color.org).
 pub(crate) fn colour() -> bool {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());

@@ -35,7 +35,9 @@ pub mod sshsig;
 pub mod statement;
 pub mod steps;
 pub mod support_request;
+pub mod typed_nonce;
 pub mod units;
+pub mod version;
 
 pub use diagnosis::{Diagnosis, Finding, Overall, Verdict};
 pub use entitlement::Entitlement;

@@ -2,18 +2,23 @@
 //!
 //! It is `ASSAY1.` + base64url of the JSON + `.` + base64url of the SSHSIG without its armour (namespace `assay-slip`),
 //! below 1 KB. The signature says that this key said so; without the raw files nobody can read it again, so nothing
-//! ships on it. Refused are blanks inside, a longer text, and every other prefix.
+//! ships on it. A QR code holds it behind `#` of the portal's address, so that a telephone neither shows it to a search
+//! engine nor sends it anywhere. Refused are blanks inside, a longer text, and every other prefix.
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{PublicKey, SigningKey};
-use crate::manifest::Summary;
+use crate::manifest::{RunSource, Summary};
 use crate::sshsig::{self, SignatureError, namespace};
 use crate::statement::{self, Statement, StatementError, is_plain, require};
 
-/// Longest slip, in bytes (a QR code of version 22 holds that at the lowest level; judgement: still scanned by hand).
+/// Longest slip, in bytes (a QR code of version 23 holds that at the lowest level; judgement: still scanned by hand).
 pub const MOST_SLIP_BYTES: usize = 1_023;
+/// Longest address that a slip may stand behind, in bytes: a code of version 25 holds both.
+const MOST_ADDRESS_BYTES: usize = 240;
+/// Path of the portal's page that reads slips.
+pub const PAGE: &str = "/slip";
 /// How a slip begins.
 pub const PREFIX: &str = "ASSAY1.";
 
@@ -22,6 +27,8 @@ pub const PREFIX: &str = "ASSAY1.";
 pub struct Slip {
     /// Version; see [`crate::statement::STATEMENT_FORMAT`].
     pub format: u32,
+    /// What was read: only a live run says something of the machine that signs.
+    pub source: RunSource,
     /// Serial number, where it was seen.
     pub serial: Option<String>,
     /// Model, where it was seen.
@@ -63,6 +70,16 @@ pub enum SlipError {
     Statement(#[from] StatementError),
 }
 
+/// What a QR code of a slip holds: the address of the portal's page with the slip behind its `#`, or the slip alone
+/// where there is no portal or its address is long.
+pub fn code_text(slip: &str, portal: Option<&str>) -> String {
+    let page = portal.map(|url| format!("{}{PAGE}", url.trim_end_matches('/')));
+    match page.filter(|page| page.len() <= MOST_ADDRESS_BYTES) {
+        Some(page) => format!("{page}#{slip}"),
+        None => slip.to_owned(),
+    }
+}
+
 /// A slip that was read, but by whom it is signed is still to be checked.
 #[derive(Clone, Debug)]
 pub struct ReadSlip {
@@ -92,12 +109,16 @@ impl Slip {
         Ok(text)
     }
 
-    /// Reads a slip; blanks around it do not matter.
+    /// Reads a slip; blanks around it do not matter, and neither does an address before its `#`.
     ///
     /// # Errors
     /// When it is none.
     pub fn read(text: &str) -> Result<ReadSlip, SlipError> {
         let text = text.trim();
+        let text = match text.split_once('#') {
+            Some((address, text)) if address.len() <= MOST_ADDRESS_BYTES => text,
+            _ => text,
+        };
         if text.len() > MOST_SLIP_BYTES {
             return Err(SlipError::Form("it is longer than 1 KB"));
         }
@@ -116,6 +137,14 @@ impl Slip {
 }
 
 impl ReadSlip {
+    /// Whether it came whole: signed by the key that it names itself, whoever's that is.
+    ///
+    /// # Errors
+    /// When it was changed on its way.
+    pub fn is_whole(&self) -> Result<(), SignatureError> {
+        self.verify(&sshsig::named_key(&self.signature)?)
+    }
+
     /// Checks the signature by a key, which has to be the one that the slip names.
     ///
     /// # Errors
@@ -138,6 +167,7 @@ mod tests {
     fn slip() -> Slip {
         Slip {
             format: 1,
+            source: RunSource::Live,
             serial: Some("Q2345678901234567890".to_owned()),
             model: Some("TVS-h1288X".to_owned()),
             summary: Summary {
@@ -161,6 +191,19 @@ mod tests {
         assert_eq!(read.slip, slip());
         assert_eq!(read.verify(&key(2).public()), Ok(()));
         assert!(read.verify(&key(3).public()).is_err());
+        assert_eq!(read.is_whole(), Ok(()));
+        // As a QR code holds it.
+        let code = code_text(&text, Some("https://portal.example:8443/"));
+        assert!(code.starts_with("https://portal.example:8443/slip#ASSAY1."), "{code}");
+        assert_eq!(Slip::read(&code).expect("a slip").slip, slip());
+        assert_eq!(code_text(&text, None), text);
+        assert_eq!(code_text(&text, Some(&"x".repeat(300))), text);
+    }
+
+    /// A slip whose key is its own, and not the one that is asked for.
+    fn by_another() -> String {
+        let key_id = key(3).public().fingerprint();
+        Slip { key_id, ..slip() }.to_text(&key(3)).expect("acceptable")
     }
 
     #[test]
@@ -168,6 +211,8 @@ mod tests {
         fn check(text: &str) {
             let verified = Slip::read(text).map(|read| read.verify(&key(2).public()));
             assert!(!matches!(verified, Ok(Ok(()))), "{text}");
+            let whole = Slip::read(text).is_ok_and(|read| read.is_whole().is_ok());
+            assert!(!whole || text == by_another(), "{text}");
         }
         let text = slip().to_text(&key(2)).expect("acceptable");
         check("");
@@ -176,7 +221,7 @@ mod tests {
         check(&text[..text.len() - 1]);
         check(&text[..text.len() - 40]);
         check(&format!("{text}{text}"));
-        check(&slip().to_text(&key(3)).expect("acceptable"));
+        check(&by_another());
         let forged = Slip { serial: Some("Q1".to_owned()), ..slip() }.to_text(&key(2)).expect("acceptable");
         let (_, signature) = text.rsplit_once('.').expect("two parts");
         let (document, _) = forged.rsplit_once('.').expect("two parts");

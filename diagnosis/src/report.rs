@@ -18,6 +18,7 @@ mod html;
 mod markdown;
 mod markup;
 mod readings;
+mod slip;
 mod sparkline;
 mod style;
 mod terminal;
@@ -29,6 +30,7 @@ mod words;
 
 pub use html::html;
 pub use markdown::markdown;
+pub use slip::SlipDrawing;
 pub use terminal::{Layout, explain, terminal};
 pub use view::View;
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::bundle::BundleCommand;
 use crate::commands::device::DeviceCommand;
 use crate::commands::key::KeyCommand;
 use crate::commands::request::RequestCommand;
@@ -57,6 +58,9 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
         minutes: u32,
     },
+    /// Bundles that were brought by hand.
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// Ask a device for a bundle, self-tests or a session; see what became of it.
     #[command(subcommand)]
     Request(RequestCommand),
@@ -218,6 +222,7 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::EnrollCode { serial, minutes } => {
                 commands::enroll_code::run(&settings, serial.as_deref(), minutes).await
             }
+            Command::Bundle(command) => commands::bundle::run(&settings, command).await,
             Command::Request(command) => commands::request::run(&settings, command).await,
             Command::Session(command) => commands::session::run(&settings, command).await,
             Command::Device(command) => commands::device::run(&settings, command).await,

@@ -1,5 +1,6 @@
 //! One file for each command of `assay-portal`.
 
+pub mod bundle;
 pub mod card;
 pub mod device;
 pub mod enroll_code;

@@ -26,6 +26,7 @@ mod report;
 mod request_consent;
 mod request_deny;
 mod session_record;
+mod slip;
 mod style;
 mod upload_create;
 mod upload_drop;
@@ -73,6 +74,7 @@ pub fn pages() -> Router<Shared> {
             "/judge",
             get(judge::form).post(judge::handle).layer(DefaultBodyLimit::max(judge::MOST_BODY_BYTES)),
         )
+        .route("/slip", get(slip::form).post(slip::handle))
         .route("/static/portal.css", get(style::handle))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
 }

@@ -37,6 +37,8 @@ use request::Answered;
 
 /// Workers at once: each may take half a GiB and a processor.
 const AT_ONCE: usize = 2;
+/// How often is looked for bundles that another process queued (`assay-portal bundle import`), which cannot ring.
+const LOOK: Duration = Duration::from_secs(5);
 /// After trouble of our own, a bundle rests for so long.
 const REST: Duration = Duration::from_secs(30);
 
@@ -97,6 +99,15 @@ async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Re
         flags.push(format!("{}: {}", doubt.name(), doubt.words()));
     } else if let Some(doubt) = &device.doubt {
         flags.push(format!("{} (not decided yet): {}", boots::name_of(doubt), device.doubt_words));
+    }
+    if let Some(by) = &bundle.brought_by {
+        let code = match answered.as_ref().is_some_and(|answered| answered.consent_id.is_none()) {
+            true => {
+                " It answers a request that its owner named on the device, by code or file; there is no consent record."
+            }
+            false => "",
+        };
+        flags.insert(0, format!("Brought by hand by {by}: the device did not send it itself.{code}"));
     }
     Ok(Learnt { admitted, reading, answered, flags })
 }
@@ -325,7 +336,7 @@ async fn run(app: Shared) {
         }
         tokio::select! {
             () = app.bell.notified() => {}
-            () = tokio::time::sleep(REST) => {}
+            () = tokio::time::sleep(LOOK) => {}
             Some(ended) = busy.join_next_with_id() => {
                 let (id, result) = match ended {
                     Ok((id, result)) => (id, result),

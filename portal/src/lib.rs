@@ -27,6 +27,7 @@ pub mod refusal;
 pub mod routes;
 pub mod server;
 pub mod session;
+pub mod slip;
 pub mod store;
 pub mod tls;
 pub mod uploads;

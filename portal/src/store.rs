@@ -11,6 +11,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub mod bundles;
+pub mod by_hand;
 pub mod codes;
 pub mod consents;
 pub mod devices;

@@ -115,6 +115,7 @@ mod tests {
             ),
             recipient: String::new(),
             tls_key_pin: String::new(),
+            keys: None,
         };
         let enrolment = Enrolment {
             device_id: "d-2".to_owned(),

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::output;
 use crate::paths;
+use crate::stick;
 use crate::trouble::{NextStep, refuse};
 
 /// What the file of a copy ends with; its receipt ends with `.json` instead.
@@ -67,9 +68,7 @@ pub(crate) fn folder(context: &Context) -> anyhow::Result<PathBuf> {
     if let Some(folder) = &context.paths.recovery_dir {
         return Ok(folder.clone());
     }
-    let disks = paths::removable();
-    let writable = |disk: &&PathBuf| rustix::fs::access(*disk, rustix::fs::Access::WRITE_OK).is_ok();
-    disks.iter().find(writable).map(|disk| disk.join(ON_USB)).ok_or_else(|| {
+    stick::writable().first().map(|disk| disk.join(ON_USB)).ok_or_else(|| {
         refuse(
             "no data volume is mounted, and no removable disk that can be written",
             "plug in a USB disk, or name a file: `assay backup create -o FILE` (- is standard output)",

@@ -1,5 +1,6 @@
 //! `assay check`: reads this machine and says what it found. Sends nothing, and writes nothing but to a memory that a
-//! collection began.
+//! collection began. With `--rescue` it writes nothing at all, needs neither configuration nor identity nor data volume,
+//! and ends with the verdict slip.
 
 use std::sync::Arc;
 
@@ -14,14 +15,16 @@ use crate::cli::exit_codes;
 use crate::context::Context;
 use crate::pipeline::{self, Run};
 use crate::report::ReportArgs;
+use crate::slip::{self, MadeSlip, Wanted};
 use crate::terminal::Line;
-use crate::{output, runtime, source};
+use crate::{output, rescue, runtime, source};
 
 /// Read the hardware and say what is defective, on what evidence, and what to do
 #[derive(clap::Args)]
 #[command(after_help = concat!(
     "Nothing is sent. Nothing is written either, unless `assay collect` has begun a memory of this machine: then what\n\
      changed is kept in it (collect.recorder = false in the configuration ends that; `assay status` says where).\n\
+     With --rescue nothing is written to any disk, no configuration is read, no drive is waited for long.\n\
      Next: `assay explain CODE` for a finding, `assay collect` for a signed bundle.\n",
     exit_codes!()
 ))]
@@ -30,6 +33,12 @@ pub(crate) struct Args {
     machine: Machine,
     #[command(flatten)]
     report: ReportArgs,
+    /// For a NAS in trouble: everything in RAM, short deadlines, and the verdict as a slip at the end
+    #[arg(long)]
+    rescue: bool,
+    /// How the slip's code is drawn
+    #[arg(long, value_enum, value_name = "HOW", default_value_t, requires = "rescue")]
+    qr: Wanted,
     /// Facts, diagnosis, entitlement, recommendation, steps and cost as JSON
     #[arg(long)]
     json: bool,
@@ -37,23 +46,44 @@ pub(crate) struct Args {
 
 /// Examines and prints; the exit code is the verdict's.
 pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
-    let settings = context.settings_with(args.machine.overrides())?;
+    let settings = match args.rescue {
+        true => rescue::settings(args.machine.overrides())?,
+        false => context.settings_with(args.machine.overrides())?,
+    };
+    let wants_page = args.report.wants_files();
     let outputs = args.report.begin(args.json)?;
-    let source = args.machine.source(context, &settings.config)?;
+    let source = match args.rescue {
+        true => args.machine.source_with(&settings.config, &rescue::paths(&context.paths))?,
+        false => args.machine.source(context, &settings.config)?,
+    };
     let key = context.identity().pseudonym_key_for_showing()?;
     let line = Arc::new(Line::new());
     let options = source::options(&settings.config, &line);
-    let memory = context.memory(&settings, false).filter(|_| args.machine.source.is_none());
+    let memory = context.memory(&settings, false).filter(|_| args.machine.source.is_none() && !args.rescue);
     let invoice_date = settings.config.warranty_invoice_date;
     let work = pipeline::examine(source.as_ref(), &options, &key, invoice_date, memory.as_ref());
     let run = runtime::block_on(work)?;
     line.clear();
+    // Looking alone makes no key, so without one only a rescue has a slip.
+    let slip = match args.rescue || (wants_page && has_key(context)) {
+        true => Some(slip::make(&run, context)?),
+        false => None,
+    };
+    let view = view(&run).with_slip(slip.as_ref().map(MadeSlip::drawing));
+    let shown = slip.as_ref().filter(|_| args.rescue);
     match args.json {
-        true => output::print_json(&json(&run))?,
-        false => output::print(outputs.text(&view(&run), "", ""))?,
+        true => output::print_json(&json(&run, shown))?,
+        false => {
+            let after = shown.map(|slip| format!("\n{}", slip.words(args.qr))).unwrap_or_default();
+            output::print(outputs.text(&view, "", &after))?;
+        }
     }
-    outputs.finish(&view(&run))?;
+    outputs.finish(&view)?;
     Ok(run.diagnosis.overall.exit_code())
+}
+
+fn has_key(context: &Context) -> bool {
+    context.identity().key().is_ok_and(|key| key.is_some())
 }
 
 /// The report for a person. What reading a recording cost says nothing about the machine.
@@ -77,9 +107,12 @@ struct Report<'r> {
     recommendation: &'r Recommendation,
     steps: &'r [Step],
     cost: &'r Cost,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slip: Option<&'r str>,
 }
 
-fn json(run: &Run) -> Report<'_> {
+fn json<'r>(run: &'r Run, slip: Option<&'r MadeSlip>) -> Report<'r> {
     let Run { source, facts, diagnosis, entitlement, recommendation, steps, cost, .. } = run;
-    Report { source: *source, facts, diagnosis, entitlement, recommendation, steps, cost }
+    let slip = slip.map(|slip| slip.text.as_str());
+    Report { source: *source, facts, diagnosis, entitlement, recommendation, steps, cost, slip }
 }

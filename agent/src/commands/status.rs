@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use assay_bundle::json;
+use assay_bundle::poll::VersionNotice;
 use assay_bundle::receipt::Receipt;
 use assay_bundle::units::Bytes;
 use assay_uploader::{Entry, State};
@@ -20,6 +21,7 @@ use crate::output;
 use crate::pause::{self, Paused};
 use crate::recovery_key::RecoveryKey;
 use crate::revoked;
+use crate::update;
 
 mod daemon;
 mod support;
@@ -61,6 +63,8 @@ struct Status {
     recorder: Recorder,
     recovery_key: Option<Recovery>,
     support: support::Support,
+    /// The latest version as the portal told it, where it is not this one, and what of it was not believed.
+    update: Update,
     daemon: daemon::Daemon,
     clock: ClockStatus,
 }
@@ -92,6 +96,14 @@ struct Recovery {
     key: RecoveryKey,
     /// What the owner should do; none when the words were shown to exist not long ago.
     warning: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Update {
+    latest: Option<VersionNotice>,
+    refused: Option<String>,
+    #[serde(skip)]
+    lines: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -151,9 +163,15 @@ fn gather(context: &Context) -> anyhow::Result<Status> {
         recorder: recorder(context, &settings),
         recovery_key: RecoveryKey::load(identity.dir())?
             .map(|key| Recovery { warning: key.warning(context.clock), key }),
+        update: latest(context),
         daemon: daemon::gather(context),
         clock: ClockStatus { device_time: context.clock.words(), plausible: context.clock.is_plausible() },
     })
+}
+
+fn latest(context: &Context) -> Update {
+    let heard = update::heard(context);
+    Update { latest: heard.news().cloned(), lines: heard.lines(), refused: heard.refused }
 }
 
 fn recorder(context: &Context, settings: &Settings) -> Recorder {
@@ -295,6 +313,9 @@ fn words(status: &Status) -> String {
     }
     for (name, value) in support::lines(&status.support) {
         line(name, &value);
+    }
+    for (number, text) in status.update.lines.iter().enumerate() {
+        line(if number == 0 { "update" } else { "" }, text);
     }
     for (name, value) in daemon::lines(&status.daemon) {
         line(name, &value);

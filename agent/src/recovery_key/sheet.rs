@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::secret::Secret;
 use super::words::{COUNT, Words};
 use super::{LOOK, UNPACK};
-use crate::clock;
+use crate::{clock, qr};
 
 /// Columns of words.
 const COLUMNS: usize = 3;
@@ -19,8 +19,6 @@ const COLUMNS: usize = 3;
 const ROWS: usize = COUNT / COLUMNS;
 /// Room for a whole page, so that its text is never moved in memory and left behind.
 const PAGE_BYTES: usize = 64 << 10;
-/// Light border that readers of QR codes need (ISO/IEC 18004), in modules.
-const QUIET: i32 = 4;
 
 /// What the key belongs to, as far as it could be read.
 #[derive(Clone, Debug, Default)]
@@ -166,25 +164,7 @@ const STYLE: &str = "@page{size:A4 portrait;margin:15mm}\
 /// Adds the QR code of a text as SVG: one path, a rectangle for each run of dark modules in a row.
 fn qr(page: &mut String, text: &str) -> anyhow::Result<()> {
     let code = QrCode::encode_text(text, QrCodeEcc::Quartile)?;
-    let size = code.size();
-    let whole = size + 2 * QUIET;
-    let _ = write!(
-        page,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {whole} {whole}\" shape-rendering=\"crispEdges\" \
-         role=\"img\" aria-label=\"QR code of the key\"><path fill=\"#fff\" d=\"M0 0h{whole}v{whole}H0z\"/>\
-         <path d=\""
-    );
-    for y in 0..size {
-        let mut x = 0;
-        while x < size {
-            let run = (x..size).take_while(|x| code.get_module(*x, y)).count() as i32;
-            if run > 0 {
-                let _ = write!(page, "M{} {}h{run}v1h-{run}z", x + QUIET, y + QUIET);
-            }
-            x += run.max(1);
-        }
-    }
-    page.push_str("\"/></svg>\n");
+    qr::add_svg(page, &code, "QR code of the key");
     Ok(())
 }
 
@@ -273,7 +253,7 @@ mod tests {
                 *cell = true;
             }
         }
-        let quiet = QUIET as usize;
+        let quiet = qr::QUIET as usize;
         for (y, row) in dark.iter().enumerate() {
             for (x, cell) in row.iter().enumerate() {
                 let border = [x, y].iter().any(|n| *n < quiet || *n >= side - quiet);

@@ -26,7 +26,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::identity::{Enrolment, Identity};
 use crate::trouble::{NextStep, refuse};
-use crate::{chassis, clock, output, pause, portal, portal_keys, revoked, source};
+use crate::{chassis, clock, output, pause, portal, portal_keys, revoked, source, update};
 
 /// Longest file of a request: a signed statement.
 const MOST_FILE_BYTES: u64 = 256 << 10;
@@ -184,6 +184,9 @@ impl<'a> Desk<'a> {
         let mut last = self.said(&answer);
         self.remember(&last)?;
         self.remember_for_good()?;
+        if let Some(told) = update::hear(self.context, answer.latest.as_ref()) {
+            output::say(&told);
+        }
         let came = self.take_in(&answer)?;
         last.taken_in = true;
         self.remember(&last)?;

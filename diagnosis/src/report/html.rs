@@ -11,7 +11,7 @@ use super::bays::{Cell, Shelf, State};
 use super::markup::Markup;
 use super::readings::Group;
 use super::view::{FindingView, SafeView, Said, StepView, View};
-use super::{bay_map, sparkline, style, words};
+use super::{bay_map, slip, sparkline, style, words};
 
 /// The report as a page.
 pub fn html(view: &View) -> String {
@@ -46,6 +46,9 @@ pub fn html(view: &View) -> String {
     unknowns(&mut page, view);
     entitlement(&mut page, &view.entitlement);
     cost(&mut page, view);
+    if let Some(drawing) = &view.slip {
+        slip::draw(&mut page, drawing);
+    }
     page.close();
     page.open("footer", &[]);
     page.leaf("p", &[], &view.made_by);

@@ -14,7 +14,7 @@ use assay_bundle::units::Milliseconds;
 use super::bays::{self, Shelf};
 use super::readings::{Group, grouped};
 use super::trends::{self, Trends};
-use super::{Material, Origin, words};
+use super::{Material, Origin, SlipDrawing, words};
 use crate::text::moment;
 
 /// A report before it is written.
@@ -43,6 +43,8 @@ pub struct View {
     pub(super) shelves: Vec<Shelf>,
     pub(super) trends: Trends,
     pub(super) made_by: String,
+    /// The signed slip, where the caller made one.
+    pub(super) slip: Option<SlipDrawing>,
 }
 
 /// Who the machine says it is.
@@ -146,8 +148,15 @@ impl View {
             shelves: bays::shelves(facts, diagnosis),
             trends: trends::of(facts, diagnosis),
             made_by: words::made_by(diagnosis.rule_pack, device.read_at.clone()),
+            slip: None,
             device,
         }
+    }
+
+    /// The same, with a verdict slip on the page.
+    #[must_use]
+    pub fn with_slip(self, slip: Option<SlipDrawing>) -> Self {
+        Self { slip, ..self }
     }
 
     /// Model and serial as a title, such as `TS-453D Q204I53D11`.

@@ -20,6 +20,10 @@ pub(super) const CLEARED: &str = "Looks wrong and is not";
 pub(super) const UNKNOWN: &str = "Could not be told";
 pub(super) const ENTITLEMENT: &str = "Entitlement";
 pub(super) const COST: &str = "Cost of this run";
+pub(super) const SLIP: &str = "Verdict slip";
+pub(super) const SLIP_NOTE: &str = "For triage only: a support engineer reads it on the portal's page for slips. It is no \
+     evidence, and nothing ships on it.";
+pub(super) const SLIP_CODE: &str = "QR code of the verdict slip, whose text stands below";
 pub(super) const INPUTS: &str = "Judged from";
 pub(super) const DEVICE: &str = "Device";
 

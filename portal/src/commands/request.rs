@@ -8,6 +8,7 @@ use assay_bundle::statement::{STATEMENT_FORMAT, Signed};
 use assay_bundle::support_request::{
     RemoteSession, Scope, SelfTestKind, SelfTests, SessionMethod, SupportRequest,
 };
+use assay_bundle::typed_nonce::TypedNonce;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::card::published;
@@ -67,6 +68,9 @@ pub struct Issue {
     /// Hours until it expires, at most 14 days.
     #[arg(long, value_name = "N", default_value_t = 72, value_parser = clap::value_parser!(u32).range(1..=336))]
     hours: u32,
+    /// For a device that reaches nobody: print a code to read to its owner, who types it on the device.
+    #[arg(long, conflicts_with_all = ["short_test", "extended_test", "session"])]
+    typed: bool,
     /// Ask for serial numbers to be masked too.
     #[arg(long)]
     strict: bool,
@@ -268,7 +272,9 @@ async fn issue(dir: &DataDir, store: &Store, issue: Issue) -> anyhow::Result<Str
             most_hours: issue.session_hours,
         }));
     }
-    let nonce = random::<16>().context("the system gave no randomness for a nonce: try again")?;
+    let random = random::<16>().context("the system gave no randomness for a nonce: try again")?;
+    let code = issue.typed.then(|| TypedNonce::of_random(random));
+    let nonce = code.map_or_else(|| data_encoding::HEXLOWER.encode(&random), |code| code.nonce());
     let now = clock::now_unix_s();
     let request = SupportRequest {
         format: STATEMENT_FORMAT,
@@ -281,13 +287,25 @@ async fn issue(dir: &DataDir, store: &Store, issue: Issue) -> anyhow::Result<Str
         engineer: issue.engineer,
         issued_unix_s: now,
         expires_unix_s: now + i64::from(issue.hours) * 3_600,
-        nonce: data_encoding::HEXLOWER.encode(&nonce),
+        nonce,
         redaction: if issue.strict { Level::Strict } else { Level::Standard },
         portal_fingerprint: card.fingerprint(),
     };
     let signed = Signed::new(&request, &identity.online)?;
     if !store.add_request(&request, &signed, MOST_REQUESTS as i64).await? {
         bail!("the device has {MOST_REQUESTS} open requests: cancel one with assay-portal request cancel ID");
+    }
+    if let Some(code) = code {
+        store.mark_typed(&request.id).await?;
+        let strict = if issue.strict { " --redaction strict" } else { "" };
+        return Ok(format!(
+            "request      {}\nexpires      {}\ncode         {code}\n\
+             Read it to the owner, group by group. On the device, with a USB disk in it:\n  \
+             assay collect --usb --nonce {code}{strict}\n\
+             What is brought back on the disk: assay-portal bundle import FILE --by NAME\n",
+            request.id,
+            clock::for_people(request.expires_unix_s),
+        ));
     }
     Ok(format!(
         "request      {}\nexpires      {}\nThe device sees it at its next poll; at once with: assay support wait\n\

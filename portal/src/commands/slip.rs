@@ -1,22 +1,23 @@
-//! `assay-portal slip check`: what a verdict slip says, and whether an enrolled key signed it.
+//! `assay-portal slip check`: what a verdict slip says, and whether an enrolled key signed it. The page `/slip` says the
+//! same.
 
 use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use assay_bundle::keys::PublicKey;
-use assay_bundle::slip::{MOST_SLIP_BYTES, Slip};
+use assay_bundle::slip::MOST_SLIP_BYTES;
 
 use crate::clock;
 use crate::config::Settings;
 use crate::display::visible;
 use crate::files::DataDir;
+use crate::slip::examine;
 use crate::store::Store;
 
 /// Checks a slip in a file, or on stdin where it is `-`.
 ///
 /// # Errors
-/// When it is no slip, or not signed by the enrolled key that it names.
+/// When it is no slip, not signed by the key that it names, or by one that was never enrolled.
 pub async fn check(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let mut text = String::new();
     // A little more than a slip, so that a longer text is seen to be longer.
@@ -28,39 +29,31 @@ pub async fn check(settings: &Settings, file: &Path) -> anyhow::Result<()> {
         opened.and_then(|file| file.take(most).read_to_string(&mut text))
     };
     read.with_context(|| format!("cannot read the slip from {}", file.display()))?;
-    let read = Slip::read(&text)?;
-    let slip = &read.slip;
     let store = Store::open(&DataDir::open(&settings.data_dir)?.database()).await?;
-    let device = store.device_by_key(&slip.key_id).await?;
+    let examined = examine(&store, &text).await;
     store.close().await;
-    let Some(device) = device else {
-        bail!(
-            "key {} was never enrolled here, so nobody can say whose slip this is: ask for a bundle",
-            visible(&slip.key_id)
-        );
-    };
-    let key = PublicKey::from_openssh(&device.public_key)?;
-    read.verify(&key).context("the slip is forged or was typed wrong: scan it again, or ask for a bundle")?;
+    let examined = examined?;
+    let slip = &examined.slip;
     let known = |text: &Option<String>| visible(text.as_deref().unwrap_or("not known"));
     let mut out = format!(
-        "TRIAGE ONLY  signed by an enrolled key{}; nothing ships on a slip, ask for a bundle\n\
-         serial       {}\nmodel        {}\nverdict      {}\ncounts       {} confirmed, {} suspected, {} to watch, \
-         {} cannot tell\ncodes        {}\nmade         {} by the device's clock\nkey          {}\n",
-        if device.revoked_at.is_some() { " THAT WAS REVOKED" } else { "" },
+        "TRIAGE ONLY  {}; nothing ships on a slip, ask for a bundle\n\
+         serial       {}\nmodel        {}\nverdict      {}\ncounts       {}\ncodes        {}\n\
+         made         {} by the device's clock\nkey          {}\n",
+        visible(&examined.whose()),
         known(&slip.serial),
         known(&slip.model),
         slip.summary.overall.words(),
-        slip.summary.confirmed,
-        slip.summary.suspected,
-        slip.summary.watch,
-        slip.summary.cannot_tell,
+        examined.counts(),
         visible(&slip.summary.top_codes.join(", ")),
         clock::for_people(slip.made_unix_s),
         visible(&slip.key_id),
     );
-    if device.serial.is_some() && slip.serial.is_some() && device.serial != slip.serial {
-        out.push_str("WARNING      the key is enrolled for another serial number\n");
+    for warning in examined.warnings() {
+        out.push_str(&format!("WARNING      {warning}\n"));
     }
     super::print(&out)?;
+    if examined.device.is_none() {
+        bail!("the slip's key was never enrolled here, so nobody can say whose it is: ask for a bundle");
+    }
     Ok(())
 }

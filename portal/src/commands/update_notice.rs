@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use assay_bundle::statement::is_sha256;
+use assay_bundle::version::Version;
 use clap::Subcommand;
 
 use super::card::published;
@@ -40,9 +41,8 @@ pub async fn run(settings: &Settings, command: NoticeCommand) -> anyhow::Result<
             Some(url) => url,
             None => published(&dir).context("give --url")?.url,
         };
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
-        if version.is_empty() || version.len() > 64 || !version.chars().all(fits) {
-            bail!("{version:?} is no version: use letters, digits and . - +");
+        if Version::parse(&version).is_none() {
+            bail!("{version:?} is no version: give it as 0.2.0 or 0.2.0-rc.1; devices refuse every other");
         }
         if !is_sha256(&sha256) {
             bail!("{sha256:?} is no SHA-256: give the 64 digits that sha256sum prints");

@@ -3,7 +3,7 @@
 //! Decided from the signed manifest alone, before anything is decrypted. Refused are: a request that is not this
 //! device's, or is denied, cancelled, answered or expired; another nonce; no consent, or one to another manifest; a
 //! redaction that is weaker than asked or than consented to; a waiver that has lapsed; recipients that the owner did
-//! not see; a recording.
+//! not see; a recording. A request may also be answered by its nonce alone, by a bundle that was brought by hand.
 
 use assay_bundle::Manifest;
 use assay_bundle::consent::{Consent, Safeguard};
@@ -23,8 +23,8 @@ use crate::store::requests::RequestRow;
 pub struct Answered {
     /// Request.
     pub request_id: String,
-    /// The consent to this bundle.
-    pub consent_id: i64,
+    /// The consent to this bundle; none where it names the request by its nonce alone and was brought by hand.
+    pub consent_id: Option<i64>,
     /// Whether the receipt may say "ready".
     pub ready: bool,
 }
@@ -40,9 +40,13 @@ pub async fn check(
 ) -> Result<Option<Answered>, IngestError> {
     let manifest = &admitted.manifest;
     let Some(id) = &manifest.request_id else {
-        return match manifest.nonce {
-            Some(_) => refuse("it carries a nonce and names no support request"),
-            None => Ok(None),
+        return match (&manifest.nonce, &bundle.brought_by) {
+            (Some(nonce), Some(_)) => by_nonce(app, bundle, manifest, nonce).await.map(Some),
+            (Some(_), None) => refuse(
+                "it carries a nonce and names no support request: what answers a code or a file is brought by \
+                 hand, assay-portal bundle import FILE",
+            ),
+            (None, _) => Ok(None),
         };
     };
     let Some(row) = app.store.request_of(&bundle.device_id, id).await? else {
@@ -68,7 +72,39 @@ pub async fn check(
     }
     fits(manifest, &sha256_hex(admitted.manifest_text.as_bytes()), &request, &consent)
         .map_err(|why| IngestError::Refused(why.to_owned()))?;
-    Ok(Some(Answered { request_id: row.id, consent_id: kept.id, ready: consent.makes_ready() }))
+    Ok(Some(Answered { request_id: row.id, consent_id: Some(kept.id), ready: consent.makes_ready() }))
+}
+
+/// The request whose code the owner typed, or whose file. There is no consent record and no recovery copy behind such a
+/// bundle, so it never makes a request ready for remote support: naming the request on the device and handing over the
+/// disk consents to this bundle and to nothing else.
+async fn by_nonce(
+    app: &App,
+    bundle: &Pending,
+    manifest: &Manifest,
+    nonce: &str,
+) -> Result<Answered, IngestError> {
+    let Some(row) = app.store.request_by_nonce(&bundle.device_id, nonce).await? else {
+        return refuse(
+            "its nonce is of no request that was issued for this device: read the owner the right code",
+        );
+    };
+    open(&row, bundle.received_at)?;
+    let request = row.request().map_err(|error| IngestError::Trouble(chain(&error)))?;
+    if manifest.source != RunSource::Live {
+        return refuse("it is a recording, and a support request wants a live run");
+    }
+    if !manifest
+        .redaction
+        .level
+        .parse::<Level>()
+        .is_ok_and(|level| redacts_at_least(level, request.redaction))
+    {
+        return refuse(
+            "it is redacted less than the support request demands: collect with --redaction strict",
+        );
+    }
+    Ok(Answered { request_id: row.id, consent_id: None, ready: false })
 }
 
 fn refuse<T>(why: &str) -> Result<T, IngestError> {

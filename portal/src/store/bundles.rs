@@ -19,6 +19,8 @@ pub struct Pending {
     pub size_bytes: i64,
     /// When the last byte came.
     pub received_at: i64,
+    /// Who brought it by hand; nobody when the device sent it.
+    pub brought_by: Option<String>,
 }
 
 /// A bundle as lists show it.
@@ -58,6 +60,8 @@ pub struct BundleRow {
     pub receipt: Option<String>,
     /// Signature over them.
     pub receipt_signature: Option<String>,
+    /// Who brought it by hand; nobody when the device sent it.
+    pub brought_by: Option<String>,
 }
 
 /// What became of a bundle.
@@ -98,8 +102,8 @@ pub struct Outcome<'a> {
 pub struct Answers<'a> {
     /// Request.
     pub request_id: &'a str,
-    /// Consent that names the bundle.
-    pub consent_id: i64,
+    /// Consent that names the bundle; none where it names the request by its nonce alone and was brought by hand.
+    pub consent_id: Option<i64>,
     /// Whether the receipt says "ready".
     pub ready: bool,
     /// Portal's time.
@@ -124,7 +128,7 @@ impl Store {
     /// When the database fails.
     pub async fn pending_bundles(&self) -> Result<Vec<Pending>, StoreError> {
         sqlx::query_as(
-            "SELECT id, upload_id, device_id, sha256, size_bytes, received_at
+            "SELECT id, upload_id, device_id, sha256, size_bytes, received_at, brought_by
              FROM bundles WHERE state = 'pending' ORDER BY id",
         )
         .fetch_all(&self.readers)
@@ -174,9 +178,10 @@ impl Store {
         }
         if let Some(answers) = &outcome.answers {
             let done = sqlx::query(
-                "UPDATE requests SET state = 'answered', closed_at = ?, bundle_id = ?, ready = ?
-                 WHERE id = ? AND state = 'open'
-                     AND EXISTS (SELECT 1 FROM consents WHERE id = ? AND replaced_at IS NULL)",
+                "UPDATE requests SET state = 'answered', closed_at = ?1, bundle_id = ?2, ready = ?3
+                 WHERE id = ?4 AND state = 'open'
+                     AND (?5 IS NULL
+                         OR EXISTS (SELECT 1 FROM consents WHERE id = ?5 AND replaced_at IS NULL))",
             )
             .bind(answers.now)
             .bind(&bundle.id)
@@ -215,7 +220,7 @@ impl Store {
     pub async fn bundle(&self, id: &str) -> Result<Option<BundleRow>, StoreError> {
         sqlx::query_as(
             "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
-                 serial, overall, device_overall, flags, receipt, receipt_signature
+                 serial, overall, device_overall, flags, receipt, receipt_signature, brought_by
              FROM bundles WHERE id = ?",
         )
         .bind(id)
@@ -231,7 +236,7 @@ impl Store {
     pub async fn newest_bundles(&self, limit: i64, offset: i64) -> Result<Vec<BundleRow>, StoreError> {
         sqlx::query_as(
             "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
-                 serial, overall, device_overall, flags, receipt, receipt_signature
+                 serial, overall, device_overall, flags, receipt, receipt_signature, brought_by
              FROM bundles ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?",
         )
         .bind(limit)
@@ -248,7 +253,7 @@ impl Store {
     pub async fn bundles_of_device(&self, device_id: &str, limit: i64) -> Result<Vec<BundleRow>, StoreError> {
         sqlx::query_as(
             "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
-                 serial, overall, device_overall, flags, receipt, receipt_signature
+                 serial, overall, device_overall, flags, receipt, receipt_signature, brought_by
              FROM bundles WHERE device_id = ? ORDER BY received_at DESC, id DESC LIMIT ?",
         )
         .bind(device_id)

@@ -45,7 +45,7 @@ impl Portal {
         self.child = None;
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary("assay-portal"));
         command
             .env_clear()

@@ -3,6 +3,10 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use assay_bundle::Overall;
+use assay_bundle::keys::SigningKey;
+use assay_bundle::manifest::{RunSource, Summary};
+use assay_bundle::slip::Slip;
 use reqwest::Method;
 
 use super::bundles::{Recipe, sealed};
@@ -97,7 +101,9 @@ fn add_user(server: &Server, name: &str) {
 async fn nothing_is_shown_before_the_login() {
     let server = Server::start();
     let mut browser = Browser::new(&server);
-    for path in ["/", "/judge", "/devices/x", "/bundles/x", "/bundles/x/raw/0", "/bundles/x/download"] {
+    for path in
+        ["/", "/judge", "/slip", "/devices/x", "/bundles/x", "/bundles/x/raw/0", "/bundles/x/download"]
+    {
         let answer = browser.get(path).await.ends(303);
         assert_eq!(answer.header("location"), "/login", "{path}");
     }
@@ -280,6 +286,59 @@ async fn what_a_bundle_says_is_text_and_nothing_else() {
         assert!(!page.contains('\u{202e}') && !page.contains('\u{1b}'), "{page}");
         assert!(!page.contains("\"onmouseover"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn a_slip_is_explained_and_is_no_evidence() {
+    let server = Server::start();
+    let device = server.enrolled().await;
+    add_user(&server, "eva");
+    let mut browser = Browser::new(&server);
+    browser.log_in("eva", PASSWORD).await.ends(303);
+    browser.get("/slip").await.ends(200);
+    let csrf = browser.csrf.clone();
+    let slip = Slip {
+        format: 1,
+        source: RunSource::Live,
+        serial: Some("Q1\"><b>".to_owned()),
+        model: None,
+        summary: Summary {
+            overall: Overall::DefectConfirmed,
+            confirmed: 1,
+            suspected: 0,
+            watch: 0,
+            cannot_tell: 0,
+            top_codes: vec!["MD-001".to_owned(), "NEW-999".to_owned()],
+        },
+        made_unix_s: 1_800_000_000,
+        key_id: device.key.public().fingerprint(),
+    };
+    let text = slip.to_text(&device.key).expect("acceptable");
+    let page =
+        browser.post("/slip", &[("csrf", &csrf), ("slip", &format!("{}/slip#{text}", server.url))]).await;
+    let page = page.ends(200).text();
+    let title = assay_diagnosis::explain("MD-001").expect("a rule").title;
+    for words in [
+        "Triage only: not evidence",
+        "signed by the enrolled key",
+        "another serial number",
+        title,
+        "NEW-999: not known",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("<b>"), "{page}");
+    let stranger = SigningKey::generate().expect("a key");
+    let key_id = stranger.public().fingerprint();
+    let unknown = Slip { key_id, ..slip.clone() }.to_text(&stranger).expect("acceptable");
+    let page = browser.post("/slip", &[("csrf", &csrf), ("slip", &unknown)]).await.ends(200).text();
+    assert!(page.contains("UNKNOWN KEY"), "{page}");
+    for wrong in
+        [slip.to_text(&stranger).expect("acceptable"), text[..text.len() - 9].to_owned(), "hello".to_owned()]
+    {
+        browser.post("/slip", &[("csrf", &csrf), ("slip", &wrong)]).await.ends(422);
+    }
+    browser.post("/slip", &[("csrf", "wrong"), ("slip", &text)]).await.ends(403);
 }
 
 #[tokio::test]

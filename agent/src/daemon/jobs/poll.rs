@@ -16,6 +16,7 @@ use crate::daemon::journal;
 use crate::output;
 use crate::runtime;
 use crate::support::desk::{Came, Desk, Looked};
+use crate::update;
 
 /// The unit was seen to be the one that was enrolled, under this key and in this boot: what cannot change is not looked
 /// at with every poll.
@@ -37,7 +38,8 @@ pub(super) fn ask(context: &Context) -> anyhow::Result<Told> {
         };
         let held_s = begun.elapsed().as_secs();
         let tended = if desk.tends(&looked)? { tend(&desk).await? } else { Vec::new() };
-        for line in news(&desk, &looked.came) {
+        let version = update::hear(context, looked.answer.latest.as_ref());
+        for line in news(&desk, &looked.came).into_iter().chain(version) {
             journal::to_syslog(&line);
         }
         let words = words(&looked, &tended);
@@ -188,6 +190,8 @@ mod tests {
             latest: None,
             last_seq: 0,
             revoked: false,
+            revoked_why: None,
+            keys_number: 0,
             replacement: None,
         };
         Looked { answer, came, changed: false, was_held: false }

@@ -6,7 +6,8 @@ use assay_bundle::health_report::{
     DaemonCounters, FORMAT_VERSION, HealthReport, HealthReportError, LastCheck, SpoolDepth, Versions,
     is_boot_id,
 };
-use assay_uploader::{Entry, State};
+use assay_bundle::keys::SigningKey;
+use assay_uploader::{Entry, Portal, State, Trust};
 
 use crate::backup::keys::Known;
 use crate::backup::shelf;
@@ -19,7 +20,7 @@ use crate::daemon::child::Told;
 use crate::daemon::news::{self, Checked};
 use crate::identity::Enrolment;
 use crate::trouble::{NextStep, refuse};
-use crate::{portal, revoked, runtime, source};
+use crate::{portal, revoked, runtime, source, update};
 
 /// Sends one report, where the owner chose so and the device is enrolled.
 pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
@@ -57,18 +58,36 @@ pub(super) fn send(context: &Context, folder: &Path) -> anyhow::Result<Told> {
     let sent = runtime::block_on(async {
         same_unit(context, &settings.config, &enrolment).await?;
         let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
-        Ok(portal.report(&key, &report).await?)
+        portal.report(&key, &report).await?;
+        Ok(match news(context, &portal, &key, &enrolment).await {
+            Ok(None) => "sent".to_owned(),
+            Ok(Some(told)) => format!("sent; {told}"),
+            // The report is there all the same, and the next one asks again.
+            Err(error) => format!("sent; the portal could not be asked for the latest version: {error:#}"),
+        })
     });
-    match sent.as_ref().err().and_then(revoked::in_error) {
+    let words = match sent.as_ref().err().and_then(revoked::in_error) {
         // Not a failure of ours that would be tried again and again.
         Some(revocation) => {
             revoked::hear(context, revocation)?;
             return Ok(told(&revoked::told(context).map_or_else(String::new, |told| told.words())));
         }
         None => sent?,
-    }
+    };
     revoked::clear(context);
-    Ok(told("sent"))
+    Ok(told(&words))
+}
+
+/// Asks for the latest version on the way: no device wakes for it alone.
+async fn news(
+    context: &Context,
+    portal: &Portal,
+    key: &SigningKey,
+    enrolment: &Enrolment,
+) -> anyhow::Result<Option<String>> {
+    let trust = Trust::from_card(&enrolment.card)?;
+    let answer = portal.poll(key, &trust, None, false).await?;
+    Ok(update::hear(context, answer.latest.as_ref()))
 }
 
 /// Refuses when the key sits in another unit than the one it was enrolled in.

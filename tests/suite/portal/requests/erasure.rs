@@ -2,7 +2,7 @@
 
 use assay_bundle::Overall;
 use assay_bundle::deletion::DeletionReceipt;
-use assay_bundle::manifest::Summary;
+use assay_bundle::manifest::{RunSource, Summary};
 use assay_bundle::slip::Slip;
 
 use super::*;
@@ -56,6 +56,7 @@ async fn a_slip_is_checked_and_is_for_triage_only() {
     let device = server.enrolled().await;
     let slip = Slip {
         format: 1,
+        source: RunSource::Live,
         serial: Some(device.serial.clone()),
         model: Some("TS-453D".to_owned()),
         summary: Summary {
@@ -85,11 +86,18 @@ async fn a_slip_is_checked_and_is_for_triage_only() {
         check(&Slip { serial: Some("Q1".to_owned()), ..slip.clone() }.to_text(&device.key).expect("ok"));
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("WARNING"), "{said}");
+    let (code, said) =
+        check(&Slip { source: RunSource::Recorded, ..slip.clone() }.to_text(&device.key).expect("ok"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("made of a recording"), "{said}");
     let stranger = SigningKey::generate().expect("a key");
+    let key_id = stranger.public().fingerprint();
+    let (code, said) = check(&Slip { key_id, ..slip.clone() }.to_text(&stranger).expect("ok"));
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("UNKNOWN KEY"), "{said}");
     for wrong in [
-        // By a key that names another, by a key that is not enrolled, cut off, none at all, too long.
+        // By a key that names another, cut off, none at all, too long.
         slip.to_text(&stranger).expect("acceptable"),
-        Slip { key_id: stranger.public().fingerprint(), ..slip.clone() }.to_text(&stranger).expect("ok"),
         text[..text.len() - 20].to_owned(),
         "hello".to_owned(),
         text.repeat(3),
