@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::device::DeviceCommand;
+use crate::commands::ledger::LedgerCommand;
 use crate::commands::request::RequestCommand;
 use crate::commands::session::SessionCommand;
 use crate::commands::update_notice::NoticeCommand;
@@ -55,6 +56,10 @@ enum Command {
         /// Minutes until it expires.
         #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
         minutes: u32,
+        /// Your name here. Without it nothing ships on the evidence of a device that enrols with this code, because its
+        /// maker may neither confirm nor approve a shipment.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Ask a device for a bundle, self-tests or a session; see what became of it.
     #[command(subcommand)]
@@ -65,6 +70,9 @@ enum Command {
     /// Units that are replaced, and keys that move.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// The serial ledger: what was sold, what covers it, where it is.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// The latest version of Assay that devices are told of.
     #[command(subcommand)]
     UpdateNotice(NoticeCommand),
@@ -211,12 +219,13 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::User(User::Add { name, password_stdin }) => {
                 commands::user::add(&settings, &name, password_stdin).await
             }
-            Command::EnrollCode { serial, minutes } => {
-                commands::enroll_code::run(&settings, serial.as_deref(), minutes).await
+            Command::EnrollCode { serial, minutes, by } => {
+                commands::enroll_code::run(&settings, serial.as_deref(), minutes, by.as_deref()).await
             }
             Command::Request(command) => commands::request::run(&settings, command).await,
             Command::Session(command) => commands::session::run(&settings, command).await,
             Command::Device(command) => commands::device::run(&settings, command).await,
+            Command::Ledger(command) => commands::ledger::run(&settings, command).await,
             Command::UpdateNotice(command) => commands::update_notice::run(&settings, command).await,
             Command::Export { device, out } => commands::erasure::export(&settings, &device, &out).await,
             Command::Delete { device, yes } => commands::erasure::delete(&settings, &device, yes).await,

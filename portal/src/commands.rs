@@ -4,6 +4,7 @@ pub mod card;
 pub mod device;
 pub mod enroll_code;
 pub mod erasure;
+pub mod ledger;
 pub mod migrate;
 pub mod request;
 pub mod serve;

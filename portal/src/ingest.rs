@@ -86,9 +86,24 @@ async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Re
     let envelope = envelope::read(object).await?;
     let admitted = envelope::admit(envelope, device, &app.card.recipient)?;
     let answered = request::check(app, bundle, &admitted).await?;
-    let reading = process::read(app, object, bundle.received_at).await?;
+    let mut reading = process::read(app, object, bundle.received_at).await?;
+    by_ledger(app, &admitted.manifest, device, bundle.received_at, &mut reading).await?;
     let flags = flags(&admitted.manifest, device, &reading);
     Ok(Learnt { admitted, reading, answered, flags })
+}
+
+/// What the terms grant and what to do, by what the ledger has of the unit. A recording is of the unit that it names.
+async fn by_ledger(
+    app: &App,
+    manifest: &Manifest,
+    device: &Device,
+    received_at: i64,
+    reading: &mut Reading,
+) -> Result<(), IngestError> {
+    let own = device.serial.as_deref().filter(|_| manifest.source == RunSource::Live);
+    let record = app.store.ledger_of_device(manifest.device.serial.as_deref().or(own)).await?;
+    reading.judge(clock::day(received_at), record.as_ref());
+    Ok(())
 }
 
 /// Moves the bytes to where bundles are kept; a second time, nothing is left to do.

@@ -16,6 +16,7 @@ pub mod consents;
 pub mod devices;
 pub mod erasure;
 pub mod failures;
+pub mod ledger;
 pub mod nonces;
 pub mod notices;
 pub mod reports;

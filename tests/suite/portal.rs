@@ -4,6 +4,7 @@
 mod bundles;
 mod device_calls;
 mod ingest;
+mod ledger;
 mod pages;
 mod requests;
 mod server;

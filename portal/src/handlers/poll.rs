@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::app::{App, Shared};
 use crate::clock;
 use crate::device_call;
+use crate::ledger::record::Status;
 use crate::refusal::Refusal;
 use crate::store::devices::Device;
 use crate::store::sessions::SupportSession;
@@ -107,7 +108,10 @@ async fn fill(app: &App, device: &Device, now: i64, answer: &mut PollAnswer) -> 
         sha256: notice.sha256,
         url: notice.url,
     });
-    if let Some(serial) = &device.serial
+    // The holder of a unit that was reported stolen is told of no replacement.
+    let unit = app.store.ledger_of_device(device.serial.as_deref()).await?;
+    if unit.is_none_or(|unit| unit.status != Status::ReportedStolen)
+        && let Some(serial) = &device.serial
         && let Some(replacement) = app.store.replacement_of(serial).await?
     {
         let role = if replacement.old_serial == *serial {
