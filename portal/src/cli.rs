@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::bundle::BundleCommand;
 use crate::commands::device::DeviceCommand;
 use crate::commands::key::KeyCommand;
+use crate::commands::ledger::LedgerCommand;
 use crate::commands::request::RequestCommand;
 use crate::commands::session::SessionCommand;
 use crate::commands::update_notice::NoticeCommand;
@@ -57,6 +58,10 @@ enum Command {
         /// Minutes until it expires.
         #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
         minutes: u32,
+        /// Your name here. Without it nothing ships on the evidence of a device that enrols with this code, because its
+        /// maker may neither confirm nor approve a shipment.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Bundles that were brought by hand.
     #[command(subcommand)]
@@ -73,6 +78,9 @@ enum Command {
     /// The portal's own keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// The serial ledger: what was sold, what covers it, where it is.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// The latest version of Assay that devices are told of.
     #[command(subcommand)]
     UpdateNotice(NoticeCommand),
@@ -219,14 +227,15 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::User(User::Add { name, password_stdin }) => {
                 commands::user::add(&settings, &name, password_stdin).await
             }
-            Command::EnrollCode { serial, minutes } => {
-                commands::enroll_code::run(&settings, serial.as_deref(), minutes).await
+            Command::EnrollCode { serial, minutes, by } => {
+                commands::enroll_code::run(&settings, serial.as_deref(), minutes, by.as_deref()).await
             }
             Command::Bundle(command) => commands::bundle::run(&settings, command).await,
             Command::Request(command) => commands::request::run(&settings, command).await,
             Command::Session(command) => commands::session::run(&settings, command).await,
             Command::Device(command) => commands::device::run(&settings, command).await,
             Command::Key(command) => commands::key::run(&settings, &command),
+            Command::Ledger(command) => commands::ledger::run(&settings, command).await,
             Command::UpdateNotice(command) => commands::update_notice::run(&settings, command).await,
             Command::Export { device, out } => commands::erasure::export(&settings, &device, &out).await,
             Command::Delete { device, yes } => commands::erasure::delete(&settings, &device, yes).await,

@@ -8,6 +8,16 @@ pub fn now_unix_s() -> i64 {
     Timestamp::now().as_second()
 }
 
+/// The day in UTC; `None` for a time that no calendar has.
+pub fn day(unix_s: i64) -> Option<jiff::civil::Date> {
+    Some(Timestamp::from_second(unix_s).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date())
+}
+
+/// Today in UTC.
+pub fn today() -> Option<jiff::civil::Date> {
+    day(now_unix_s())
+}
+
 /// RFC 3339 in UTC, to the second: `2026-11-22T09:30:00Z`. A time out of range reads as the first second of 1970.
 pub fn rfc3339(unix_s: i64) -> String {
     Timestamp::from_second(unix_s).unwrap_or(Timestamp::UNIX_EPOCH).to_string()

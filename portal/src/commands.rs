@@ -6,6 +6,7 @@ pub mod device;
 pub mod enroll_code;
 pub mod erasure;
 pub mod key;
+pub mod ledger;
 pub mod migrate;
 pub mod request;
 pub mod serve;

@@ -93,7 +93,8 @@ async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Re
     let former = app.store.former_key(&device.id, &envelope.manifest.device.key_id).await?;
     let admitted = envelope::admit(envelope, device, former.as_ref(), &|named| app.is_our_recipient(named))?;
     let answered = request::check(app, bundle, &admitted).await?;
-    let reading = process::read(app, object, bundle.received_at).await?;
+    let mut reading = process::read(app, object, bundle.received_at).await?;
+    by_ledger(app, &admitted.manifest, device, bundle.received_at, &mut reading).await?;
     let mut flags = flags(&admitted.manifest, device, &reading);
     if let Some(doubt) = hear(app, bundle, device, &admitted.manifest).await? {
         flags.push(format!("{}: {}", doubt.name(), doubt.words()));
@@ -142,6 +143,20 @@ async fn hear(
         used,
     };
     Ok(app.store.heard(&device.id, &heard).await?)
+}
+
+/// What the terms grant and what to do, by what the ledger has of the unit. A recording is of the unit that it names.
+async fn by_ledger(
+    app: &App,
+    manifest: &Manifest,
+    device: &Device,
+    received_at: i64,
+    reading: &mut Reading,
+) -> Result<(), IngestError> {
+    let own = device.serial.as_deref().filter(|_| manifest.source == RunSource::Live);
+    let record = app.store.ledger_of_device(manifest.device.serial.as_deref().or(own)).await?;
+    reading.judge(clock::day(received_at), record.as_ref());
+    Ok(())
 }
 
 /// Moves the bytes to where bundles are kept; a second time, nothing is left to do.

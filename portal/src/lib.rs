@@ -20,6 +20,7 @@ pub mod files;
 pub mod handlers;
 pub mod identity;
 pub mod ingest;
+pub mod ledger;
 pub mod page;
 pub mod password;
 pub mod polls;

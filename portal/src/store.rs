@@ -18,6 +18,7 @@ pub mod devices;
 pub mod erasure;
 pub mod failures;
 pub mod key_life;
+pub mod ledger;
 pub mod nonces;
 pub mod notices;
 pub mod reports;

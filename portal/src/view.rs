@@ -1,6 +1,7 @@
 //! What lists and pages show of a bundle: words for people, made from rows; every text of outside made visible.
 
 use assay_bundle::Overall;
+use assay_bundle::entitlement::Coverage;
 use serde_json::Value;
 
 use crate::clock;
@@ -117,5 +118,20 @@ pub fn known(text: Option<&str>, otherwise: &str) -> String {
     match text.map(str::trim) {
         Some(text) if !text.is_empty() => visible(text),
         _ => otherwise.to_owned(),
+    }
+}
+
+/// What one warranty or plan does today, in one sentence.
+pub fn coverage_words(coverage: &Coverage) -> String {
+    match coverage {
+        Coverage::Until { last_day } => format!("Covered through {last_day}."),
+        Coverage::AppearsExpired { last_day } => {
+            format!("Appears expired since {last_day}: check dealer and plans.")
+        }
+        Coverage::Unknown { why } => format!("Coverage not known: {why}."),
+        Coverage::Starts { first_day, last_day } => format!("Covered from {first_day} through {last_day}."),
+        Coverage::NotEligible { why } => format!("Not eligible: {why}."),
+        Coverage::Moved { serial } => format!("The coverage moved to the replacement {serial}."),
+        Coverage::NotBought => "None is recorded.".to_owned(),
     }
 }

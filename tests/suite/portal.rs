@@ -5,6 +5,7 @@ mod bundles;
 mod device_calls;
 mod ingest;
 mod key_life;
+mod ledger;
 mod pages;
 mod requests;
 pub(crate) mod server;

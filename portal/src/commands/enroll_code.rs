@@ -18,7 +18,12 @@ const CODE_CHARACTERS: usize = 10;
 ///
 /// # Errors
 /// When the portal has not been started yet or the database fails.
-pub async fn run(settings: &Settings, serial: Option<&str>, minutes: u32) -> anyhow::Result<()> {
+pub async fn run(
+    settings: &Settings,
+    serial: Option<&str>,
+    minutes: u32,
+    by: Option<&str>,
+) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
     let card = published(&dir)?;
     let store = Store::open(&dir.database()).await?;
@@ -27,7 +32,14 @@ pub async fn run(settings: &Settings, serial: Option<&str>, minutes: u32) -> any
     let code = text.get(..CODE_CHARACTERS).context("a code is shorter than it has to be")?;
     let now = clock::now_unix_s();
     let expires_at = now + i64::from(minutes) * 60;
+    let who = match by {
+        Some(name) => Some(super::ledger::person(&store, Some(name)).await?),
+        None => None,
+    };
     store.add_code(&code_digest(code), serial, now, expires_at).await?;
+    if let Some(who) = &who {
+        store.sign_code(&code_digest(code), who).await?;
+    }
     store.close().await;
     let (first, second) = code.split_at(CODE_CHARACTERS / 2);
     super::print(&format!(

@@ -3,18 +3,19 @@
 use askama::Template;
 use assay_bundle::Manifest;
 use assay_bundle::diagnosis::{Diagnosis, Evidence, Finding, Removable, Verdict};
-use assay_bundle::entitlement::{Coverage, StandardPeriod};
+use assay_bundle::entitlement::StandardPeriod;
 use assay_bundle::steps::StepStatus;
 use axum::extract::{Path, State};
 use axum::response::Html;
 
 use crate::app::Shared;
+use crate::clock;
 use crate::display::visible_value;
 use crate::ingest::compare::Difference;
 use crate::ingest::reading::Reading;
 use crate::page::{PageError, Viewer, render};
 use crate::store::bundles::BundleRow;
-use crate::view::{Badge, Line, known};
+use crate::view::{Badge, Line, coverage_words, known};
 
 #[derive(Template)]
 #[template(path = "bundle.html")]
@@ -26,6 +27,7 @@ struct Page {
     reading: Option<Reading>,
     device_says: Option<Diagnosis>,
     entitlement: String,
+    ledger_notes: Vec<String>,
 }
 
 /// What the row and the manifest say.
@@ -122,7 +124,12 @@ pub(super) async fn handle(
 ) -> Result<Html<String>, PageError> {
     let row = app.store.bundle(&id).await?.ok_or(PageError::NotFound)?;
     let device = app.store.device(&row.device_id).await?.ok_or(PageError::NotFound)?;
-    let reading = app.store.reading(&id).await?.map(|text| shown(&text)).transpose()?;
+    let mut reading = app.store.reading(&id).await?.map(|text| shown(&text)).transpose()?;
+    // As of today: the ledger may have learnt of the unit since, and plans end.
+    let own = device.serial.as_deref().filter(|_| row.source.as_deref() == Some("live"));
+    let record = app.store.ledger_of_device(row.serial.as_deref().or(own)).await?;
+    let ledger_notes =
+        reading.as_mut().map(|reading| reading.judge(clock::today(), record.as_ref())).unwrap_or_default();
     let manifest = app.store.manifest(&id).await?.and_then(|text| {
         let value = visible_value(serde_json::from_str(&text).ok()?);
         serde_json::from_value::<Manifest>(value).ok()
@@ -141,6 +148,7 @@ pub(super) async fn handle(
         reading,
         device_says,
         entitlement,
+        ledger_notes,
     })
 }
 
@@ -192,16 +200,6 @@ fn entitlement_words(reading: &Reading) -> String {
         }
         StandardPeriod::Unknown { why } => format!("Standard warranty period not known: {why}."),
     };
-    let today = match &entitlement.standard {
-        Coverage::Until { last_day } => format!("Covered through {last_day}."),
-        Coverage::AppearsExpired { last_day } => {
-            format!("Appears expired since {last_day}: check dealer and plans.")
-        }
-        Coverage::Unknown { why } => format!("Coverage not known: {why}."),
-        Coverage::Starts { first_day, last_day } => format!("Covered from {first_day} through {last_day}."),
-        Coverage::NotEligible { why } => format!("Not eligible: {why}."),
-        Coverage::Moved { serial } => format!("The coverage moved to the replacement {serial}."),
-        Coverage::NotBought => "No standard warranty is recorded.".to_owned(),
-    };
+    let today = coverage_words(&entitlement.standard);
     format!("{period} {today} Rules: {}.", entitlement.rules.join(", "))
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use assay_bundle::Verdict;
 use assay_bundle::consent::{Consent, Safeguard};
 use assay_bundle::health_report::HealthReport;
+use assay_warranty::entitlement_of;
 use axum::extract::{Path, State};
 use axum::response::Html;
 
@@ -11,11 +12,13 @@ use crate::app::Shared;
 use crate::boots;
 use crate::clock;
 use crate::display::visible;
+use crate::ledger::plans;
+use crate::ledger::record::Record;
 use crate::page::{PageError, Viewer, render};
 use crate::store::devices::Device;
 use crate::store::reports::KeptReport;
 use crate::store::requests::RequestRow;
-use crate::view::{Badge, Line, known};
+use crate::view::{Badge, Line, coverage_words, known};
 
 /// Bundles shown.
 const MOST: i64 = 100;
@@ -148,11 +151,51 @@ impl Reported {
     }
 }
 
+/// What the ledger has of the unit, in words.
+struct Sold {
+    status: String,
+    /// Why nothing ships for it.
+    barred: Option<&'static str>,
+    model: String,
+    invoice: String,
+    plans: String,
+    price: String,
+    moved_to: Option<String>,
+    coverage: Vec<(&'static str, String)>,
+}
+
+impl Sold {
+    fn of(record: &Record) -> Self {
+        let purchase = record.purchase();
+        let granted = entitlement_of(clock::today(), &purchase);
+        let words = |coverage| visible(&coverage_words(coverage));
+        Self {
+            status: record.status.word().replace('-', " "),
+            barred: record.status.bars_shipping(),
+            model: known(purchase.model.as_deref(), "not recorded"),
+            invoice: known(purchase.invoice_date.as_deref(), "not recorded"),
+            plans: match purchase.plans.as_deref() {
+                None => "not recorded".to_owned(),
+                plans => plans::write(plans),
+            },
+            price: record.list_price.as_ref().map_or_else(|| "not recorded".to_owned(), ToString::to_string),
+            moved_to: record.replaced_by.clone(),
+            coverage: vec![
+                ("Standard warranty", words(&granted.standard)),
+                ("Extended warranty", words(&granted.extended)),
+                ("Advanced replacement", words(&granted.advanced_replacement)),
+                ("On-site service", words(&granted.on_site)),
+            ],
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "device.html")]
 struct Page {
     viewer: Viewer,
     device: Shown,
+    sold: Option<Sold>,
     others: Vec<Shown>,
     requests: Vec<ShownRequest>,
     sessions: Vec<ShownSession>,
@@ -172,6 +215,7 @@ pub(super) async fn handle(
 ) -> Result<Html<String>, PageError> {
     let device = app.store.device(&id).await?.ok_or(PageError::NotFound)?;
     let others = app.store.same_serial(&device).await?;
+    let record = app.store.ledger_of_device(device.serial.as_deref()).await?;
     let rows = app.store.bundles_of_device(&device.id, MOST).await?;
     let now = clock::now_unix_s();
     let mut requests = Vec::new();
@@ -200,6 +244,7 @@ pub(super) async fn handle(
         keys: keys.collect(),
         events: events.collect(),
         device: Shown::from(&device),
+        sold: record.as_ref().map(Sold::of),
         others: others.iter().map(Shown::from).collect(),
         requests,
         sessions: sessions.collect(),

@@ -163,6 +163,13 @@ fn refused(outcome: &Redeemed) -> Refusal {
             "This enrolment code is for a unit with another serial number.",
             "Use the code on the unit that it was made for, or ask for one for this unit.",
         ),
+        // One text for all: the holder of a unit that was reported stolen learns nothing from it.
+        Redeemed::NotInService => (
+            StatusCode::CONFLICT,
+            "not-in-service",
+            "This serial number cannot be enrolled here.",
+            "Ask the support engineer, and have the label with the serial number at hand.",
+        ),
     };
     Refusal::new(status, kind, title, next_step)
 }

@@ -22,6 +22,7 @@ use crate::boots::{Heard, Used};
 use crate::clock;
 use crate::device_call;
 use crate::display::visible;
+use crate::ledger::record::Status;
 use crate::refusal::Refusal;
 use crate::store::devices::Device;
 use crate::store::sessions::SupportSession;
@@ -138,7 +139,10 @@ async fn fill(app: &App, device: &Device, now: i64, answer: &mut PollAnswer) -> 
         sha256: notice.sha256,
         url: notice.url,
     });
-    if let Some(serial) = &device.serial
+    // The holder of a unit that was reported stolen is told of no replacement.
+    let unit = app.store.ledger_of_device(device.serial.as_deref()).await?;
+    if unit.is_none_or(|unit| unit.status != Status::ReportedStolen)
+        && let Some(serial) = &device.serial
         && let Some(replacement) = app.store.replacement_of(serial).await?
     {
         let role = if replacement.old_serial == *serial {

@@ -5,10 +5,13 @@ use assay_bundle::cost::Cost;
 use assay_bundle::redact::Receipt as Redaction;
 use assay_bundle::steps::Step;
 use assay_bundle::{Diagnosis, Entitlement, Facts, Recommendation};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::IngestError;
 use super::compare::Difference;
+use crate::ledger::judge::{judge, purchase, situation};
+use crate::ledger::record::Record;
 use crate::refusal::chain;
 
 /// One reading of one bundle.
@@ -40,6 +43,19 @@ pub struct Reading {
     pub entries: Vec<EntryDigest>,
     /// What the worker could not read of our own documents, and files that were too large to be read again.
     pub notes: Vec<String>,
+}
+
+impl Reading {
+    /// Joins what was found with what the ledger has of the unit, on a day. Returns what an engineer has to know about
+    /// the record itself.
+    pub fn judge(&mut self, day: Option<Date>, record: Option<&Record>) -> Vec<String> {
+        let model = self.facts.identity.model.value().map(String::as_str);
+        let said = situation(&purchase(record, model));
+        let judged = judge(day, model, record, &self.diagnosis, &said);
+        self.entitlement = judged.entitlement;
+        self.recommendation = judged.recommendation;
+        judged.notes
+    }
 }
 
 /// The document as it is stored.

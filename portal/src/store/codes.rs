@@ -54,6 +54,8 @@ pub enum Redeemed {
     KeyRevoked,
     /// The key was replaced by another one of its device.
     KeyReplaced,
+    /// The ledger has the unit as replaced, come back, scrapped or reported stolen.
+    NotInService,
 }
 
 #[derive(FromRow)]
@@ -65,6 +67,32 @@ struct Code {
 }
 
 impl Store {
+    /// Who made the codes with which keys of a unit were enrolled; `None` for a code that does not say.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn code_issuers(&self, key_id: &str) -> Result<Vec<Option<String>>, StoreError> {
+        sqlx::query_scalar("SELECT DISTINCT issued_by FROM enrolment_codes WHERE used_by_key = ?")
+            .bind(key_id)
+            .fetch_all(&self.readers)
+            .await
+            .doing("find who made an enrolment code")
+    }
+
+    /// Notes who made a code.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sign_code(&self, code_sha256: &str, who: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE enrolment_codes SET issued_by = ? WHERE code_sha256 = ? AND issued_by IS NULL")
+            .bind(who)
+            .bind(code_sha256)
+            .execute(&self.writer)
+            .await
+            .doing("note who made an enrolment code")?;
+        Ok(())
+    }
+
     /// Keeps a new code.
     ///
     /// # Errors
@@ -142,6 +170,8 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
         Some(Redeemed::CardMismatch)
     } else if code.serial.is_some() && code.serial.as_deref() != candidate.serial {
         Some(Redeemed::SerialMismatch)
+    } else if !super::ledger::may_enrol(tx, candidate.serial).await? {
+        Some(Redeemed::NotInService)
     } else {
         None
     };

@@ -13,17 +13,17 @@ use super::bundles::{Recipe, sealed};
 use super::server::{Answer, CEILING, Call, Device, Server};
 use crate::support::Guarded;
 
-const PASSWORD: &str = "a long enough password";
+pub(super) const PASSWORD: &str = "a long enough password";
 
 /// A browser without a browser: cookies, the token of the last form, and where a form stands.
-struct Browser<'s> {
+pub(super) struct Browser<'s> {
     server: &'s Server,
     cookies: Vec<(String, String)>,
     csrf: String,
 }
 
 impl<'s> Browser<'s> {
-    fn new(server: &'s Server) -> Self {
+    pub(super) fn new(server: &'s Server) -> Self {
         Self { server, cookies: Vec::new(), csrf: String::new() }
     }
 
@@ -52,7 +52,7 @@ impl<'s> Browser<'s> {
         answer
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(super) async fn get(&mut self, path: &str) -> Answer {
         let request = self.request(Method::GET, path);
         self.follow(request).await
     }
@@ -77,7 +77,7 @@ impl<'s> Browser<'s> {
         self.follow(request).await
     }
 
-    async fn log_in(&mut self, user: &str, password: &str) -> Answer {
+    pub(super) async fn log_in(&mut self, user: &str, password: &str) -> Answer {
         self.get("/login").await.ends(200);
         let csrf = self.csrf.clone();
         self.post("/login", &[("user", user), ("password", password), ("csrf", &csrf)]).await
@@ -88,7 +88,7 @@ impl<'s> Browser<'s> {
     }
 }
 
-fn add_user(server: &Server, name: &str) {
+pub(super) fn add_user(server: &Server, name: &str) {
     let mut command = server.command(&["user", "add", name, "--password-stdin"]);
     let mut child = Guarded(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts"));
     let mut stdin = child.0.stdin.take().expect("its input");
