@@ -221,6 +221,11 @@ impl Sealing {
                 format!("the bundle could not be written to {place}"),
                 "free some space or name another folder, and call again; the unfinished file was removed",
             ),
+            Err(error @ SealError::Recipient(_)) => Err(error).or_advise(
+                "the bundle could not be encrypted",
+                "enrol again (`assay enroll`): the portal's key that is kept here is damaged; or name a file with a key of \
+                 age (`--recipient`)",
+            ),
             Err(error) => Err(error).context("the bundle could not be sealed; please report this"),
         }
     }

@@ -58,8 +58,7 @@ enum Command {
         /// Minutes until it expires.
         #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
         minutes: u32,
-        /// Your name here. Without it nothing ships on the evidence of a device that enrols with this code, because its
-        /// maker may neither confirm nor approve a shipment.
+        /// Your name here: it is kept with the device that enrols with this code.
         #[arg(long, value_name = "NAME")]
         by: Option<String>,
     },

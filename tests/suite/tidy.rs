@@ -92,10 +92,13 @@ fn only_for_tests(path: &Path, sources: &[(PathBuf, String)]) -> bool {
         let parents = [folder.with_extension("rs"), folder.join("lib.rs"), folder.join("main.rs")];
         sources.iter().filter(|(p, _)| parents.contains(p)).any(|(_, text)| {
             let mut lines = text.lines().map(str::trim).filter(|l| !l.starts_with("//"));
-            let mut under = false;
+            let (mut under, mut open) = (false, false);
             lines.any(|line| {
                 let declares = line.ends_with(&format!("mod {name};")) && under;
-                under = line.starts_with("#[cfg(test)]") || (under && line.starts_with("#["));
+                // An attribute may take several lines.
+                open = (open || (line.starts_with("#[") && !line.ends_with(']'))) && !line.ends_with(")]");
+                let more = open || line.starts_with("#[") || line.ends_with(")]");
+                under = line.starts_with("#[cfg(test)]") || (under && more);
                 declares
             })
         })

@@ -1,5 +1,5 @@
 //! Whether this unit may take over the copy of another one: only as its replacement in an open case, by the portal's
-//! signed word, asked for now or brought as a file.
+//! signed word, asked for online or brought as a file.
 //!
 //! Refused are: a statement that the pinned portal did not sign, one for another unit, one that ran out or is of the
 //! future. A clock that cannot be right decides nothing about either, so it has to be set first.

@@ -59,6 +59,15 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let sent = runtime::block_on(async {
         let here = source::who(&settings.config, &context.paths).await?;
         chassis::check(&enrolment.chassis, &chassis::marks(&here))?;
+        // Whatever the line does next, what was named waits in the spool.
+        let named = Resealer {
+            identity: &identity,
+            spool: &spool,
+            recipient: &enrolment.card.recipient,
+            here: &here,
+            clock: context.clock,
+        };
+        let already = named_files(&args.files, &named).await?;
         let portal = portal::enrolled(&enrolment, &settings.config, &identity, context.clock)?;
         let enrolment = portal_keys::settled(context, &identity, enrolment, &portal).await?;
         let key = rotation::settled(context, &identity, &enrolment, &portal, key).await;
@@ -70,7 +79,6 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             here: &here,
             clock: context.clock,
         };
-        let already = named_files(&args.files, &resealer).await?;
         let mut kept: Vec<Kept> = Vec::new();
         for entry in spool.entries()? {
             let ready = resealer.entry(&entry).await.unwrap_or_else(|error| Ready::Not(format!("{error:#}")));

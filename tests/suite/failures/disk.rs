@@ -57,18 +57,6 @@ const BOTH: &[&str] =
 const SPOOL: &str = "state/spool";
 const NO_ROOM: &[&str] = &["space", "next: "];
 
-fn full(name: &'static str, inject: fn(&Bench), command: &'static [&'static str], mend: fn(&Bench)) -> Row {
-    Row { name, inject, command, code: 3, says: NO_ROOM, mend, again: command }
-}
-
-fn output(name: &'static str, inject: fn(&Bench)) -> Row {
-    full(name, inject, OUTPUT, |b| freed(b, "volume"))
-}
-
-fn spool(name: &'static str, inject: fn(&Bench)) -> Row {
-    full(name, inject, UPLOAD, |b| freed(b, SPOOL))
-}
-
 #[test]
 fn volumes_that_are_full() {
     if !may_mount("failures::disk::volumes_that_are_full") {

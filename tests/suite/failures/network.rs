@@ -99,7 +99,7 @@ fn lines_and_portals_that_fail() {
                 "-----BEGIN SSH SIGNATURE-----\\n",
                 "-----BEGIN SSH SIGNATURE-----\\nAAAA",
             ),
-            &["not sent", "stays in the spool"],
+            &["not sent", "report this to the operator of the portal"],
         ),
     ];
     let mut wrong = Vec::new();
