@@ -149,7 +149,7 @@ fn address(text: &[u8], at: usize, separator: u8) -> u8 {
     let mac = text.get(at + 3) == Some(&separator) && six_octets(text, at, separator);
     match separator {
         b'-' => u8::from(mac) * MAC_DASH,
-        _ => u8::from(mac) * MAC_COLON | u8::from(group(text, at)) * IPV6,
+        _ => (u8::from(mac) * MAC_COLON) | (u8::from(group(text, at)) * IPV6),
     }
 }
 

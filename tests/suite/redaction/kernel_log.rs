@@ -60,7 +60,7 @@ fn line(log: &mut String, random: &mut dyn FnMut(u64) -> u64) {
     let (serial, wwn) = drive(n);
     let peer = random(PEERS);
     // Of a peer everything is always the same.
-    let (x, y) = (peer * 37 & 0xff, peer * 101 + 7 & 0xff);
+    let (x, y) = ((peer * 37) & 0xff, (peer * 101 + 7) & 0xff);
     let _ = match random(100) {
         0..8 => write!(
             log,
