@@ -24,7 +24,8 @@ const ALLOWED_SKIPS: &[&str] =
     &["fuse", "tmpfs", "mount-namespace", "kmsg", "not-root", "systemd-analyze", "xattr"];
 
 /// Modules of the suite that need the portal and a network stack.
-const PORTAL_MODULES: &[&str] = &["portal::", "upload::", "cli::"];
+const PORTAL_MODULES: &[&str] =
+    &["portal::", "upload::", "cli::", "failures::", "offline::", "support_requests::"];
 
 struct Step {
     name: &'static str,
