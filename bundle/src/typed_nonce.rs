@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(TypedNonce::parse(text), Err(expected), "{text}");
         }
         check("", TypedNonceError::Length(0));
-        check("XXXX-XXXX", TypedNonceError::Length(8));
+        check("ABCD-EFGH", TypedNonceError::Length(8));
         check("00000-00000-0000U", TypedNonceError::Sign('U'));
         check("00000-00000-0000é", TypedNonceError::Sign('é'));
         check("00000-00000-00001", TypedNonceError::Check);

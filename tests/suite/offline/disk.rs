@@ -25,7 +25,7 @@ fn a_code_is_typed_and_the_bundle_is_brought_by_hand() {
         code.replacen(|c: char| c.is_ascii_alphanumeric(), if code.starts_with('7') { "8" } else { "7" }, 1);
     let words = ["was not typed as it was read", "a letter or digit is wrong", "nothing was done"];
     device.run(&["collect", "--usb", "--nonce", &wrong]).fails_with(&words);
-    device.run(&["collect", "--nonce", "XXXX-XXXX", "-o", "x"]).fails_with(&["it has 8 letters and digits"]);
+    device.run(&["collect", "--nonce", "ABCD-EFGH", "-o", "x"]).fails_with(&["it has 8 letters and digits"]);
     device.run(&["collect", "--nonce", &code]).fails_with(&["brought by hand", "--usb"]);
     assert!(names(&device.state().join("spool")).is_empty());
 
