@@ -5,7 +5,6 @@
 //! becomes of them.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -253,15 +252,9 @@ pub(crate) fn confirm(yes: bool, what: &str, otherwise: &str) -> anyhow::Result<
             "call from a terminal, or give --yes",
         ));
     }
-    let _ = write!(std::io::stderr().lock(), "Do you want that? [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .or_advise("your answer could not be read", "call again")?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(refuse(format!("you said no: {otherwise}"), "nothing needs doing")),
+    match terminal::said_yes("Do you want that?")? {
+        true => Ok(()),
+        false => Err(refuse(format!("you said no: {otherwise}"), "nothing needs doing")),
     }
 }
 

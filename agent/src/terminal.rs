@@ -5,6 +5,8 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 
+use crate::trouble::NextStep;
+
 pub(crate) mod secret;
 
 /// Columns when nobody says: the classic terminal.
@@ -40,6 +42,17 @@ pub(crate) fn colour() -> bool {
 /// Whether a person can answer a question.
 pub(crate) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a question to which only a plain yes is one; to be asked only where somebody [`can_ask`].
+///
+/// # Errors
+/// The answer cannot be read.
+pub(crate) fn said_yes(question: &str) -> anyhow::Result<bool> {
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).or_advise("your answer could not be read", "call again")?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// One line on standard error that is written over and over.

@@ -296,18 +296,14 @@ fn verify(copy: &str, identity: Option<&Path>, json: bool, context: &Context) ->
 
 /// Asks a yes-or-no question; refuses where nobody can answer.
 fn ask(question: &str, refusal: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
     if !terminal::can_ask() {
         return Err(refuse(
             "nobody is here to agree",
             "look at the difference above, then call again with --yes",
         ));
     }
-    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).or_advise("your answer could not be read", "call again")?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(refuse(refusal, "nothing was written")),
+    match terminal::said_yes(question)? {
+        true => Ok(()),
+        false => Err(refuse(refusal, "nothing was written")),
     }
 }

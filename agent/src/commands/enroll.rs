@@ -1,7 +1,6 @@
 //! `assay enroll`: introduces this device to a portal. The owner compares before anything is promised; a code alone
 //! is never enough, and nothing is trusted in silence.
 
-use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
 use assay_bundle::enrolment::{EnrolmentRequest, PortalCard};
@@ -178,15 +177,9 @@ fn compare(args: &Args, card: &PortalCard, asked: &str, here: &Facts, key_id: &s
             "give the fingerprint that came with the code: --fingerprint XXXX-XXXX-…, or call from a terminal",
         ));
     }
-    let _ = write!(std::io::stderr().lock(), "Is this the fingerprint that came with your code? [y/N] ");
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .or_advise("your answer could not be read", "call again")?;
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(refuse(
+    match terminal::said_yes("Is this the fingerprint that came with your code?")? {
+        true => Ok(()),
+        false => Err(refuse(
             "not enrolled: you did not confirm the fingerprint",
             "ask the operator for the right one",
         )),
