@@ -13,8 +13,10 @@ use crate::commands::key::KeyCommand;
 use crate::commands::ledger::LedgerCommand;
 use crate::commands::request::RequestCommand;
 use crate::commands::session::SessionCommand;
+use crate::commands::tenant::TenantCommand;
 use crate::commands::update_notice::NoticeCommand;
 use crate::config::{ConfigError, Layer, Settings};
+use crate::store::tenants;
 use crate::{commands, worker};
 
 /// The operation failed.
@@ -41,6 +43,9 @@ struct Common {
     /// Folder of keys, database and bundles [default: /var/lib/assay-portal].
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Tenant that the command is about; see assay-portal tenant list.
+    #[arg(long, global = true, value_name = "TENANT", default_value = tenants::DEFAULT)]
+    tenant: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +85,9 @@ enum Command {
     /// The serial ledger: what was sold, what covers it, where it is.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Who shares this portal without seeing one another.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
     /// The latest version of Assay that devices are told of.
     #[command(subcommand)]
     UpdateNotice(NoticeCommand),
@@ -212,7 +220,8 @@ fn settings(cli: &Cli) -> Result<Settings, ConfigError> {
     let file =
         cli.common.config.clone().or_else(|| std::env::var_os("ASSAY_PORTAL_CONFIG").map(PathBuf::from));
     let file = file.map(|path| Layer::from_file(&path)).transpose()?.unwrap_or_default();
-    flags.over(environment.over(file)).settings()
+    let settings = flags.over(environment.over(file)).settings()?;
+    Ok(Settings { tenant: cli.common.tenant.clone(), ..settings })
 }
 
 fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
@@ -235,6 +244,7 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::Device(command) => commands::device::run(&settings, command).await,
             Command::Key(command) => commands::key::run(&settings, &command),
             Command::Ledger(command) => commands::ledger::run(&settings, command).await,
+            Command::Tenant(command) => commands::tenant::run(&settings, command).await,
             Command::UpdateNotice(command) => commands::update_notice::run(&settings, command).await,
             Command::Export { device, out } => commands::erasure::export(&settings, &device, &out).await,
             Command::Delete { device, yes } => commands::erasure::delete(&settings, &device, yes).await,

@@ -12,12 +12,44 @@ pub mod request;
 pub mod serve;
 pub mod session;
 pub mod slip;
+pub mod tenant;
 pub mod update_notice;
 pub mod user;
 
 use std::io::Write;
 
+use anyhow::Context;
 use assay_bundle::enrolment::PortalCard;
+
+use crate::config::Settings;
+use crate::files::DataDir;
+use crate::store::{Store, Tenant, TenantStore};
+
+/// The database, opened for a command, and the tenant that the command is about.
+struct Opened {
+    store: Store,
+    tenant: Tenant,
+}
+
+impl Opened {
+    async fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let store = Store::open(&settings.database(&DataDir::open(&settings.data_dir)?)).await?;
+        let tenant = store.tenant_named(&settings.tenant).await?;
+        let tenant = tenant.with_context(|| {
+            format!("there is no tenant {:?}: see assay-portal tenant list", settings.tenant)
+        })?;
+        Ok(Self { store, tenant })
+    }
+
+    /// What the tenant has.
+    fn tenant(&self) -> TenantStore<'_> {
+        self.store.of(&self.tenant)
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
 
 /// The card in words, with the fingerprint that both sides compare.
 fn card_lines(card: &PortalCard) -> String {

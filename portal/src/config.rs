@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::files::DataDir;
+use crate::store::{Place, tenants};
+
 /// Data folder when nothing names one.
 pub const DEFAULT_DATA_DIR: &str = "/var/lib/assay-portal";
 /// How long the ingest worker may take, in seconds, when nothing says otherwise.
@@ -18,6 +21,8 @@ pub const DEFAULT_WORKER_DEADLINE_S: u64 = 120;
 pub struct Layer {
     /// Data folder.
     pub data_dir: Option<PathBuf>,
+    /// Database: `sqlite:FILE` or `postgres://…`. It may hold a password, so no option sets it and nothing shows it.
+    pub database: Option<Secret>,
     /// Address to listen on.
     pub listen: Option<SocketAddr>,
     /// Base address that devices and people use.
@@ -59,6 +64,10 @@ pub enum Tls {
 pub struct Settings {
     /// Data folder.
     pub data_dir: PathBuf,
+    /// Database; `None` means a file in the data folder.
+    pub database: Option<Place>,
+    /// Tenant that a command is about.
+    pub tenant: String,
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Base address, without a trailing slash; `None` means that it follows from the address listened on.
@@ -109,9 +118,30 @@ pub enum ConfigError {
     /// Settings that do not go together.
     #[error("{0}")]
     Together(&'static str),
+    /// Not the address of a database.
+    #[error("`database` (or ASSAY_PORTAL_DATABASE) is neither sqlite:FILE nor postgres://…: correct it")]
+    Database,
     /// Not a base address.
     #[error("public URL {0:?} is not of the form https://host[:port]: give one without a path")]
     Url(String),
+}
+
+/// A text that is not shown: it may hold a password.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(not shown)")
+    }
+}
+
+impl Settings {
+    /// Where the database is.
+    pub fn database(&self, dir: &DataDir) -> Place {
+        self.database.clone().unwrap_or_else(|| Place::Sqlite(dir.database()))
+    }
 }
 
 impl Layer {
@@ -123,6 +153,13 @@ impl Layer {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
         toml::from_str(&text)
+            .map_err(|mut source: toml::de::Error| {
+                // The line that is not understood is not shown where it may hold the password of a database.
+                if text.contains("postgres") {
+                    source.set_input(None);
+                }
+                source
+            })
             .map_err(|source| ConfigError::Parse { path: path.to_path_buf(), source: Box::new(source) })
     }
 
@@ -160,6 +197,7 @@ impl Layer {
         let (deadline_name, deadline) = at("WORKER_DEADLINE_S");
         Ok(Self {
             data_dir: path("DATA_DIR"),
+            database: at("DATABASE").1.map(|value| Secret(value.to_string_lossy().into_owned())),
             listen: parsed(&listen_name, listen, "an address such as 127.0.0.1:8443")?,
             public_url: text("PUBLIC_URL")?,
             name: text("NAME")?,
@@ -184,6 +222,7 @@ impl Layer {
         };
         Self {
             data_dir: self.data_dir.or(below.data_dir),
+            database: self.database.or(below.database),
             listen: self.listen.or(below.listen),
             public_url: self.public_url.or(below.public_url),
             name: self.name.or(below.name),
@@ -214,12 +253,15 @@ impl Layer {
                 return Err(ConfigError::Together("--tls-cert and --tls-key belong together: give both"));
             }
         };
+        let database = self.database.as_ref().map(|text| Place::read(&text.0).ok_or(ConfigError::Database));
         let listen = match self.listen {
             Some(listen) => listen,
             None => SocketAddr::from(([127, 0, 0, 1], 8443)),
         };
         Ok(Settings {
             data_dir: self.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            database: database.transpose()?,
+            tenant: tenants::DEFAULT.to_owned(),
             listen,
             public_url: self.public_url.map(|url| base_url(&url)).transpose()?,
             name: self.name.unwrap_or_else(|| "Assay portal".to_owned()),

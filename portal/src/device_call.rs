@@ -126,7 +126,7 @@ pub async fn caller(app: &App, parts: &Parts) -> Result<(Device, String), Refusa
     let signed = signed(app, parts, &query)?;
     let named = httpsig::parameters(&signed.call, &signed.headers.signature_input)
         .map_err(|error| refused(&error))?;
-    let Some(device) = app.store.device_by_key(&named.key_id).await? else {
+    let Some(device) = app.store.caller_by_key(&named.key_id).await? else {
         return Err(unknown_key(&named.key_id));
     };
     let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;

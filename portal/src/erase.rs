@@ -13,7 +13,7 @@ use crate::clock;
 use crate::files::{DataDir, FileError};
 use crate::store::devices::Device;
 use crate::store::erasure::Deletion;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, TenantStore};
 
 /// Why a device was not deleted.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum EraseError {
 /// With what is left, when something cannot be removed.
 pub async fn erase(
     dir: &DataDir,
-    store: &Store,
+    store: TenantStore<'_>,
     card: &PortalCard,
     online: &SigningKey,
     device: &Device,

@@ -13,7 +13,7 @@ use assay_bundle::statement::Signed;
 use crate::clock;
 use crate::files::DataDir;
 use crate::store::devices::Device;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, TenantStore};
 
 /// One file of an export.
 pub struct Item {
@@ -35,7 +35,7 @@ pub enum Content {
 ///
 /// # Errors
 /// When the database fails, or a document cannot be written as JSON.
-pub async fn items(dir: &DataDir, store: &Store, device: &Device) -> Result<Vec<Item>, ExportError> {
+pub async fn items(dir: &DataDir, store: TenantStore<'_>, device: &Device) -> Result<Vec<Item>, ExportError> {
     let mut items = Vec::new();
     for (place, one) in store.same_unit(device).await?.iter().enumerate() {
         let about = if place == 0 { "device.json".to_owned() } else { format!("device-{}.json", one.id) };
@@ -46,7 +46,7 @@ pub async fn items(dir: &DataDir, store: &Store, device: &Device) -> Result<Vec<
 
 async fn add_device(
     dir: &DataDir,
-    store: &Store,
+    store: TenantStore<'_>,
     device: &Device,
     about_path: String,
     items: &mut Vec<Item>,

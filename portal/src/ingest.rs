@@ -77,7 +77,7 @@ struct Learnt {
 async fn ingest(app: &App, bundle: &Pending) -> Result<(), IngestError> {
     let gone = || IngestError::Trouble("its device is being deleted".to_owned());
     let _working = app.busy.enter(&bundle.device_id).ok_or_else(gone)?;
-    let device = app.store.device(&bundle.device_id).await?;
+    let device = app.store.of(&bundle.tenant).device(&bundle.device_id).await?;
     let device = device.ok_or_else(|| IngestError::Trouble("its device is gone".to_owned()))?;
     let object = keep(app, bundle)?;
     let learnt = look(app, bundle, &device, &object).await;
@@ -90,7 +90,8 @@ async fn ingest(app: &App, bundle: &Pending) -> Result<(), IngestError> {
 
 async fn look(app: &App, bundle: &Pending, device: &Device, object: &Path) -> Result<Learnt, IngestError> {
     let envelope = envelope::read(object).await?;
-    let former = app.store.former_key(&device.id, &envelope.manifest.device.key_id).await?;
+    let former =
+        app.store.of(&bundle.tenant).former_key(&device.id, &envelope.manifest.device.key_id).await?;
     let admitted = envelope::admit(envelope, device, former.as_ref(), &|named| app.is_our_recipient(named))?;
     let answered = request::check(app, bundle, &admitted).await?;
     let mut reading = process::read(app, object, bundle.received_at).await?;
@@ -124,7 +125,7 @@ async fn hear(
     let (RunSource::Live, Some(boot_id)) = (manifest.source, boot_id) else { return Ok(None) };
     let seq = i64::try_from(manifest.seq).unwrap_or(i64::MAX);
     let mut used = Used::No;
-    for text in app.store.manifests_of_seq(&device.id, seq, &bundle.id).await? {
+    for text in app.store.of(&bundle.tenant).manifests_of_seq(&device.id, seq, &bundle.id).await? {
         // One that is not understood any more says nothing.
         let Ok(other) = serde_json::from_str::<Manifest>(&text) else { continue };
         match other.boot_id.as_ref() == Some(&boot_id) {
@@ -142,7 +143,7 @@ async fn hear(
         seq: Some(seq),
         used,
     };
-    Ok(app.store.heard(&device.id, &heard).await?)
+    Ok(app.store.of(&bundle.tenant).heard(&device.id, &heard).await?)
 }
 
 /// What the terms grant and what to do, by what the ledger has of the unit. A recording is of the unit that it names.
@@ -243,7 +244,7 @@ async fn accept(app: &App, bundle: &Pending, device: &Device, learnt: &Learnt) -
             now: clock::now_unix_s(),
         }),
     };
-    match app.store.decide_bundle(bundle, &outcome).await? {
+    match app.store.of(&bundle.tenant).decide_bundle(bundle, &outcome).await? {
         Decided::Done => {
             tracing::info!(bundle = %bundle.id, device = %device.id, overall = overall.words(), evidence, "accepted");
         }
@@ -292,7 +293,7 @@ async fn refuse(
         last_seq: device.last_seq,
         answers: None,
     };
-    if app.store.decide_bundle(bundle, &outcome).await? == Decided::Done {
+    if app.store.of(&bundle.tenant).decide_bundle(bundle, &outcome).await? == Decided::Done {
         tracing::warn!(bundle = %bundle.id, device = %device.id, ?reason, "refused");
         // After the decision: a stop in between leaves the bytes among the objects, where nobody opens them either.
         let quarantined = app.dir.quarantine().join(&bundle.id);

@@ -6,13 +6,15 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::password::PasswordError;
 use crate::refusal::{Refusal, chain};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tenant};
 
 /// Who is looking: what the frame around every page needs.
 #[derive(Clone, Debug)]
 pub struct Viewer {
     /// Portal's name.
     pub portal: String,
+    /// Tenant whose people the person is of: nothing of another is shown.
+    pub tenant: Tenant,
     /// Person's name.
     pub user: String,
     /// Token of this session's forms.

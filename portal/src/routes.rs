@@ -28,7 +28,11 @@ pub fn router(app: Shared) -> Router {
 
 /// Headers that keep a browser from being used against us, on every answer.
 async fn protect(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    // A path with NUL names nothing here, and not every database can be asked for it.
+    let mut response = match request.uri().path().contains("%00") {
+        true => page::not_found(request.uri().clone()).await,
+        false => next.run(request).await,
+    };
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

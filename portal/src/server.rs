@@ -48,7 +48,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let card = identity.card(&settings.name, &url, &tls.pin);
     write_whole(&dir.card(), &serde_json::to_vec_pretty(&card)?, 0o644)?;
     let app: Shared = Arc::new(App {
-        store: Store::open(&dir.database()).await?,
+        store: Store::open(&settings.database(&dir)).await?,
         card,
         online: identity.online,
         keys_number: identity.number,
@@ -156,8 +156,8 @@ async fn remove_expired(app: &App, now: i64) -> anyhow::Result<()> {
     app.store.prune_nonces(now).await?;
     app.store.prune_sessions(now).await?;
     app.store.prune_failures(now - FAILURES_KEPT_S).await?;
-    for id in app.store.expired_uploads(now).await? {
-        if uploads::drop_upload(app, &id).await.is_ok_and(|dropped| dropped) {
+    for (tenant, id) in app.store.expired_uploads(now).await? {
+        if uploads::drop_upload(app, &tenant, &id).await.is_ok_and(|dropped| dropped) {
             tracing::info!(upload = %id, "gave up an upload that ran out");
         }
     }

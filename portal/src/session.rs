@@ -63,6 +63,11 @@ impl FromRequestParts<Shared> for Viewer {
         let token = cookie(&parts.headers, COOKIE).ok_or(PageError::LogInFirst)?;
         let session = app.store.session(&sha256_hex(token.as_bytes()), clock::now_unix_s()).await?;
         let session = session.ok_or(PageError::LogInFirst)?;
-        Ok(Self { portal: app.card.name.clone(), user: session.user_name, csrf: session.csrf })
+        Ok(Self {
+            portal: app.card.name.clone(),
+            tenant: session.tenant,
+            user: session.user_name,
+            csrf: session.csrf,
+        })
     }
 }

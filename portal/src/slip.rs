@@ -9,7 +9,7 @@ use assay_bundle::slip::{Slip, SlipError};
 use assay_bundle::sshsig::SignatureError;
 
 use crate::store::devices::Device;
-use crate::store::{Store, StoreError};
+use crate::store::{StoreError, TenantStore};
 
 /// A slip whose signature fits.
 pub struct Examined {
@@ -36,11 +36,11 @@ pub enum SlipRefusal {
     Store(#[from] StoreError),
 }
 
-/// Reads a slip and looks for its key.
+/// Reads a slip and looks for its key among the tenant's.
 ///
 /// # Errors
 /// When it is no slip, or not signed as it says.
-pub async fn examine(store: &Store, text: &str) -> Result<Examined, SlipRefusal> {
+pub async fn examine(store: TenantStore<'_>, text: &str) -> Result<Examined, SlipRefusal> {
     let read = Slip::read(text)?;
     let device = store.device_by_key(&read.slip.key_id).await?;
     match &device {

@@ -25,6 +25,7 @@ use crate::clock;
 use crate::device_call::digest_refused;
 use crate::files::FileError;
 use crate::refusal::Refusal;
+use crate::store::Tenant;
 use crate::store::uploads::Upload;
 
 /// Largest upload: the largest bundle that the reader takes, and its envelope.
@@ -145,7 +146,12 @@ async fn gather(app: &App, upload: &Upload, digest: &str, mut body: Body) -> Res
 
 async fn commit(app: &Shared, upload: &Upload, part: Part) -> Result<i64, Refusal> {
     // Another part may have been committed while this one arrived.
-    let current = app.store.upload(&upload.device_id, &upload.id).await?.ok_or_else(unknown_upload)?;
+    let current = app
+        .store
+        .of(&upload.tenant)
+        .upload(&upload.device_id, &upload.id)
+        .await?
+        .ok_or_else(unknown_upload)?;
     if current.offset_bytes != upload.offset_bytes {
         return Err(wrong_offset(&current));
     }
@@ -164,13 +170,13 @@ async fn commit(app: &Shared, upload: &Upload, part: Part) -> Result<i64, Refusa
     })?;
     let now = clock::now_unix_s();
     let Some(sha256) = sha256 else {
-        if !app.store.advance_upload(&upload.id, at, offset, now + KEPT_S).await? {
+        if !app.store.of(&upload.tenant).advance_upload(&upload.id, at, offset, now + KEPT_S).await? {
             return Err(wrong_offset(&current));
         }
         return Ok(offset);
     };
     if current.announced_sha256.as_ref().is_some_and(|announced| *announced != sha256) {
-        app.store.drop_upload(&upload.id).await?;
+        app.store.of(&upload.tenant).drop_upload(&upload.id).await?;
         drop(Temporary(path));
         return Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -180,7 +186,7 @@ async fn commit(app: &Shared, upload: &Upload, part: Part) -> Result<i64, Refusa
         ));
     }
     let bundle_id = uuid::Uuid::now_v7().to_string();
-    match app.store.finish_upload(&current, &bundle_id, &sha256, now).await? {
+    match app.store.of(&upload.tenant).finish_upload(&current, &bundle_id, &sha256, now).await? {
         None => Err(wrong_offset(&current)),
         Some(id) if id == bundle_id => {
             app.bell.notify_one();
@@ -221,9 +227,9 @@ pub fn sha256_of(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn drop_upload(app: &App, id: &str) -> Result<bool, Refusal> {
+pub async fn drop_upload(app: &App, tenant: &Tenant, id: &str) -> Result<bool, Refusal> {
     let _guard = app.locks.of(id).lock_owned().await;
-    let dropped = app.store.drop_upload(id).await?;
+    let dropped = app.store.of(tenant).drop_upload(id).await?;
     if dropped {
         drop(Temporary(app.dir.uploads().join(id)));
     }

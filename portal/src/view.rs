@@ -100,7 +100,7 @@ fn source(row: &BundleRow) -> Badge {
     let (words, class) = match (row.state.as_str(), row.source.as_deref()) {
         ("pending", _) => ("not read yet", "pending"),
         ("refused", _) => ("not evidence: refused", "not-evidence"),
-        (_, Some("live")) if row.evidence => ("evidence: live run", "evidence"),
+        (_, Some("live")) if row.evidence.is_set() => ("evidence: live run", "evidence"),
         (_, Some("recorded")) => ("not evidence: recording", "not-evidence"),
         (_, Some("judged")) => ("not evidence: gathered by other means", "not-evidence"),
         _ => ("not evidence", "not-evidence"),

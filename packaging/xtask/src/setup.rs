@@ -13,6 +13,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("curl", "curl"),
     ("faketime", "faketime"),
+    // Debian keeps the server itself out of the path.
+    ("pg_ctlcluster", "postgresql"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
@@ -24,7 +26,7 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// Programs that tests run for real.
 pub(crate) const FOR_TESTS: &[&str] =
-    &["age", "cc", "curl", "faketime", "ssh-keygen", "tar", "unshare", "zstd"];
+    &["age", "cc", "curl", "faketime", "pg_ctlcluster", "ssh-keygen", "tar", "unshare", "zstd"];
 
 /// Programs that the demo uses.
 pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::display::visible;
 use crate::files::{DataDir, sync_folder};
-use crate::store::Store;
+use crate::store::TenantStore;
 use crate::store::bundles::BundleRow;
 use crate::store::by_hand::Brought;
 use crate::uploads::MAX_BYTES;
@@ -56,15 +56,16 @@ pub enum BundleCommand {
 /// When the file is no bundle of an enrolled device, was refused, or the database fails.
 pub async fn run(settings: &Settings, command: BundleCommand) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    let store = Store::open(&dir.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     let shown = match command {
         BundleCommand::Import { file, by, wait_s } => {
-            let id = import(&dir, &store, &file, &by).await?;
-            wait(&store, &id, Duration::from_secs(wait_s)).await?
+            let id = import(&dir, store, &file, &by).await?;
+            wait(store, &id, Duration::from_secs(wait_s)).await?
         }
-        BundleCommand::Show { id } => one(&store, &id).await?,
+        BundleCommand::Show { id } => one(store, &id).await?,
     };
-    store.close().await;
+    opened.close().await;
     super::print(&words(&shown)?)?;
     if shown.state == "refused" {
         bail!("the bundle was refused: {}", visible(&shown.reason));
@@ -72,11 +73,11 @@ pub async fn run(settings: &Settings, command: BundleCommand) -> anyhow::Result<
     Ok(())
 }
 
-async fn one(store: &Store, id: &str) -> anyhow::Result<BundleRow> {
+async fn one(store: TenantStore<'_>, id: &str) -> anyhow::Result<BundleRow> {
     store.bundle(id).await?.with_context(|| format!("there is no bundle {id:?}: see the portal's queue"))
 }
 
-async fn import(dir: &DataDir, store: &Store, file: &Path, by: &str) -> anyhow::Result<String> {
+async fn import(dir: &DataDir, store: TenantStore<'_>, file: &Path, by: &str) -> anyhow::Result<String> {
     if by.trim().is_empty() || by.len() > LONGEST_NAME || visible(by) != by {
         bail!("--by needs a name of at most {LONGEST_NAME} bytes in plain letters");
     }
@@ -148,7 +149,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<(i64, String)> {
     Ok((i64::try_from(size_bytes).map_err(std::io::Error::other)?, sha256))
 }
 
-async fn wait(store: &Store, id: &str, patience: Duration) -> anyhow::Result<BundleRow> {
+async fn wait(store: TenantStore<'_>, id: &str, patience: Duration) -> anyhow::Result<BundleRow> {
     let begun = Instant::now();
     loop {
         let row = one(store, id).await?;

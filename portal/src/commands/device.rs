@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::display::visible;
 use crate::files::DataDir;
 use crate::identity::Identity;
-use crate::store::Store;
+use crate::store::TenantStore;
 use crate::store::devices::Device;
 use crate::store::notices::Replacement;
 
@@ -91,23 +91,29 @@ pub enum DeviceCommand {
 /// When something is not known or not allowed, or the database fails.
 pub async fn run(settings: &Settings, command: DeviceCommand) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    let store = Store::open(&dir.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     let text = match command {
-        DeviceCommand::ReplacementOf { old, new, case } => replacement(&store, &old, &new, case).await?,
-        DeviceCommand::ReplacementStatement { new } => statement(&dir, &store, &new).await?,
-        DeviceCommand::ReplacementDone { old } => done(&store, old.trim()).await?,
-        DeviceCommand::KeyMove { old, new } => key_move(&store, &old, &new).await?,
-        DeviceCommand::Show { device, json } => show(&store, &device, json).await?,
-        DeviceCommand::Revoke { device, reason } => revoke(&store, &device, &reason).await?,
-        DeviceCommand::Unrevoke { device, reason } => unrevoke(&store, &device, &reason).await?,
-        DeviceCommand::AcceptStateLost { device, one_unit } => accept(&store, &device, one_unit).await?,
+        DeviceCommand::ReplacementOf { old, new, case } => replacement(store, &old, &new, case).await?,
+        DeviceCommand::ReplacementStatement { new } => statement(&dir, store, &new).await?,
+        DeviceCommand::ReplacementDone { old } => done(store, old.trim()).await?,
+        DeviceCommand::KeyMove { old, new } => key_move(store, &old, &new).await?,
+        DeviceCommand::Show { device, json } => show(store, &device, json).await?,
+        DeviceCommand::Revoke { device, reason } => revoke(store, &device, &reason).await?,
+        DeviceCommand::Unrevoke { device, reason } => unrevoke(store, &device, &reason).await?,
+        DeviceCommand::AcceptStateLost { device, one_unit } => accept(store, &device, one_unit).await?,
     };
-    store.close().await;
+    opened.close().await;
     super::print(&text)?;
     Ok(())
 }
 
-async fn replacement(store: &Store, old: &str, new: &str, case: Option<String>) -> anyhow::Result<String> {
+async fn replacement(
+    store: TenantStore<'_>,
+    old: &str,
+    new: &str,
+    case: Option<String>,
+) -> anyhow::Result<String> {
     let (old, new) = (old.trim(), new.trim());
     if case.as_deref().is_some_and(|case| !is_case(case)) {
         bail!("this is no name of a case: give 1 to 64 characters without blanks around them");
@@ -138,7 +144,7 @@ async fn replacement(store: &Store, old: &str, new: &str, case: Option<String>) 
     ))
 }
 
-async fn statement(dir: &DataDir, store: &Store, new: &str) -> anyhow::Result<String> {
+async fn statement(dir: &DataDir, store: TenantStore<'_>, new: &str) -> anyhow::Result<String> {
     let device = one_device(store, new).await?;
     if device.revoked_at.is_some() {
         bail!("key {} was revoked: nothing is stated for it", device.key_id);
@@ -156,14 +162,14 @@ async fn statement(dir: &DataDir, store: &Store, new: &str) -> anyhow::Result<St
     Ok(format!("{}\n", serde_json::to_string(&signed)?))
 }
 
-async fn done(store: &Store, old: &str) -> anyhow::Result<String> {
+async fn done(store: TenantStore<'_>, old: &str) -> anyhow::Result<String> {
     if !store.end_replacement(old).await? {
         bail!("no open replacement names {old:?} as the unit that goes");
     }
     Ok(format!("replacement  of {} is over\n", visible(old)))
 }
 
-async fn key_move(store: &Store, old: &str, new: &str) -> anyhow::Result<String> {
+async fn key_move(store: TenantStore<'_>, old: &str, new: &str) -> anyhow::Result<String> {
     let (old, new) = (one_device(store, old).await?, one_device(store, new).await?);
     if old.id == new.id {
         bail!("both are the same key: name the old one and the new one by their fingerprints");
@@ -199,7 +205,7 @@ async fn key_move(store: &Store, old: &str, new: &str) -> anyhow::Result<String>
 }
 
 /// The one key that a person means, revoked or not: a serial number means its living key.
-async fn any_device(store: &Store, text: &str) -> anyhow::Result<Device> {
+async fn any_device(store: TenantStore<'_>, text: &str) -> anyhow::Result<Device> {
     let mut named = store.devices_named(text).await?;
     if named.len() == 1
         && let Some(only) = named.pop()
@@ -209,7 +215,7 @@ async fn any_device(store: &Store, text: &str) -> anyhow::Result<Device> {
     one_device(store, text).await
 }
 
-async fn revoke(store: &Store, device: &str, reason: &str) -> anyhow::Result<String> {
+async fn revoke(store: TenantStore<'_>, device: &str, reason: &str) -> anyhow::Result<String> {
     let device = one_device(store, device).await?;
     // What no device would take is not kept.
     let word = Revocation {
@@ -234,7 +240,7 @@ async fn revoke(store: &Store, device: &str, reason: &str) -> anyhow::Result<Str
     ))
 }
 
-async fn unrevoke(store: &Store, device: &str, reason: &str) -> anyhow::Result<String> {
+async fn unrevoke(store: TenantStore<'_>, device: &str, reason: &str) -> anyhow::Result<String> {
     let device = any_device(store, device).await?;
     if let Some(heir) = &device.moved_to {
         bail!("the key of this device moved to device {heir}: that one speaks for the unit now");
@@ -248,7 +254,7 @@ async fn unrevoke(store: &Store, device: &str, reason: &str) -> anyhow::Result<S
     ))
 }
 
-async fn accept(store: &Store, device: &str, one_unit: bool) -> anyhow::Result<String> {
+async fn accept(store: TenantStore<'_>, device: &str, one_unit: bool) -> anyhow::Result<String> {
     let device = any_device(store, device).await?;
     let words = match device.doubt.as_deref() {
         None => bail!("there is no doubt about key {}", device.key_id),
@@ -267,7 +273,7 @@ async fn accept(store: &Store, device: &str, one_unit: bool) -> anyhow::Result<S
     ))
 }
 
-async fn show(store: &Store, device: &str, json: bool) -> anyhow::Result<String> {
+async fn show(store: TenantStore<'_>, device: &str, json: bool) -> anyhow::Result<String> {
     let device = any_device(store, device).await?;
     let (keys, events) = (store.keys_of(&device.id).await?, store.events_of(&device.id).await?);
     let others = store.same_serial(&device).await?;

@@ -9,7 +9,6 @@ use crate::config::Settings;
 use crate::files::DataDir;
 use crate::handlers::code_digest;
 use crate::password::random;
-use crate::store::Store;
 
 /// Length of a code in characters of Crockford's base32: 50 bits.
 const CODE_CHARACTERS: usize = 10;
@@ -26,21 +25,22 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
     let card = published(&dir)?;
-    let store = Store::open(&dir.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     let bytes = random::<7>().context("the system gave no randomness for a code: try again")?;
     let text = crockford(&bytes);
     let code = text.get(..CODE_CHARACTERS).context("a code is shorter than it has to be")?;
     let now = clock::now_unix_s();
     let expires_at = now + i64::from(minutes) * 60;
     let who = match by {
-        Some(name) => Some(super::ledger::person(&store, Some(name)).await?),
+        Some(name) => Some(super::ledger::person(store, Some(name)).await?),
         None => None,
     };
     store.add_code(&code_digest(code), serial, now, expires_at).await?;
     if let Some(who) = &who {
         store.sign_code(&code_digest(code), who).await?;
     }
-    store.close().await;
+    opened.close().await;
     let (first, second) = code.split_at(CODE_CHARACTERS / 2);
     super::print(&format!(
         "code         {first}-{second}\nexpires      {}\n{}{}\nOn the device: assay enroll --portal {} --code {first}-{second}\n\

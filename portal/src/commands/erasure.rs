@@ -12,11 +12,11 @@ use crate::erase::erase;
 use crate::export::{self, Content};
 use crate::files::{DataDir, write_whole};
 use crate::identity::Identity;
-use crate::store::Store;
+use crate::store::TenantStore;
 use crate::store::devices::Device;
 
 /// A device by its portal's name or key, revoked ones too.
-async fn device(store: &Store, text: &str) -> anyhow::Result<Device> {
+async fn device(store: TenantStore<'_>, text: &str) -> anyhow::Result<Device> {
     let mut named = store.devices_named(text).await?;
     match (named.pop(), named.is_empty()) {
         (Some(device), true) => Ok(device),
@@ -31,8 +31,9 @@ async fn device(store: &Store, text: &str) -> anyhow::Result<Device> {
 /// When the device is not known, the folder is there, or something cannot be read or written.
 pub async fn export(settings: &Settings, name: &str, out: &Path) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    let store = Store::open(&dir.database()).await?;
-    let device = device(&store, name).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
+    let device = device(store, name).await?;
     let make = |path: PathBuf| {
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.with_context(|| format!("cannot make the folder {}: name one that is not there", path.display()))
@@ -41,7 +42,7 @@ pub async fn export(settings: &Settings, name: &str, out: &Path) -> anyhow::Resu
     for folder in ["bundles", "documents", "readings", "reports"] {
         make(out.join(folder))?;
     }
-    let items = export::items(&dir, &store, &device).await?;
+    let items = export::items(&dir, store, &device).await?;
     let mut bundles = 0;
     for item in items {
         let to = out.join(&item.path);
@@ -53,7 +54,7 @@ pub async fn export(settings: &Settings, name: &str, out: &Path) -> anyhow::Resu
             }
         }
     }
-    store.close().await;
+    opened.close().await;
     super::print(&format!("exported     {bundles} bundles to {}\n", out.display()))?;
     Ok(())
 }
@@ -68,8 +69,9 @@ pub async fn delete(settings: &Settings, name: &str, yes: bool) -> anyhow::Resul
     let _taken = dir.take().context("a device is deleted while the portal does not serve")?;
     let card = published(&dir)?;
     let identity = Identity::open(&dir)?;
-    let store = Store::open(&dir.database()).await?;
-    let device = device(&store, name).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
+    let device = device(store, name).await?;
     let bundles = store.bundle_files_of(&device.id).await?;
     if !yes {
         bail!(
@@ -78,8 +80,8 @@ pub async fn delete(settings: &Settings, name: &str, yes: bool) -> anyhow::Resul
             device.key_id
         );
     }
-    let signed = erase(&dir, &store, &card, &identity.online, &device).await?;
-    store.close().await;
+    let signed = erase(&dir, store, &card, &identity.online, &device).await?;
+    opened.close().await;
     super::print(&format!("{}\n", serde_json::to_string(&signed)?))?;
     Ok(())
 }

@@ -10,12 +10,11 @@ use clap::{Args, Subcommand};
 use crate::clock;
 use crate::config::Settings;
 use crate::display::visible;
-use crate::files::DataDir;
 use crate::ledger::csv::Limits;
 use crate::ledger::import::{self, COLUMNS, Line, MOST_TOLD, Remark};
 use crate::ledger::record::{Record, Status, serial};
 use crate::ledger::{export, plans};
-use crate::store::Store;
+use crate::store::TenantStore;
 use crate::store::ledger::{Actor, Change};
 use crate::view::coverage_words;
 
@@ -88,7 +87,7 @@ pub struct ByWhom {
 
 impl ByWhom {
     /// The person as the portal knows it.
-    async fn person(&self, store: &Store) -> anyhow::Result<String> {
+    async fn person(&self, store: TenantStore<'_>) -> anyhow::Result<String> {
         person(store, self.by.as_deref()).await
     }
 }
@@ -97,12 +96,10 @@ impl ByWhom {
 ///
 /// # Errors
 /// Nobody was named, or nobody has that name.
-pub(super) async fn person(store: &Store, name: Option<&str>) -> anyhow::Result<String> {
+pub(super) async fn person(store: TenantStore<'_>, name: Option<&str>) -> anyhow::Result<String> {
     let name = name.context("say who does this: --by NAME")?;
-    let user = store.user(name).await?;
-    let (name, _) =
-        user.with_context(|| format!("nobody here is called {name:?}: assay-portal user add {name}"))?;
-    Ok(name)
+    let person = store.person(name).await?;
+    person.with_context(|| format!("nobody here is called {name:?}: assay-portal user add {name}"))
 }
 
 /// Does what was asked.
@@ -110,23 +107,24 @@ pub(super) async fn person(store: &Store, name: Option<&str>) -> anyhow::Result<
 /// # Errors
 /// When the rules refuse it, something is not known, or the database fails.
 pub async fn run(settings: &Settings, command: LedgerCommand) -> anyhow::Result<()> {
-    let store = Store::open(&DataDir::open(&settings.data_dir)?.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     let text = match command {
-        LedgerCommand::Import { file, dry_run, actor } => import(&store, &file, dry_run, &actor).await?,
-        LedgerCommand::Show { serial } => show(&store, &serial).await?,
-        LedgerCommand::Set { serial, values, actor } => set(&store, &serial, &values, &actor).await?,
+        LedgerCommand::Import { file, dry_run, actor } => import(store, &file, dry_run, &actor).await?,
+        LedgerCommand::Show { serial } => show(store, &serial).await?,
+        LedgerCommand::Set { serial, values, actor } => set(store, &serial, &values, &actor).await?,
         LedgerCommand::ReportStolen { serial, actor } => {
-            status(&store, &serial, Status::ReportedStolen, &actor).await?
+            status(store, &serial, Status::ReportedStolen, &actor).await?
         }
         LedgerCommand::Refurbished { serial, actor } => {
-            status(&store, &serial, Status::Refurbished, &actor).await?
+            status(store, &serial, Status::Refurbished, &actor).await?
         }
         LedgerCommand::Export => {
-            export(&store).await?;
+            export(store).await?;
             String::new()
         }
     };
-    store.close().await;
+    opened.close().await;
     super::print(&text)?;
     Ok(())
 }
@@ -139,7 +137,12 @@ fn today() -> anyhow::Result<jiff::civil::Date> {
     clock::today().context("the portal's clock tells no day: set it")
 }
 
-async fn import(store: &Store, file: &Path, dry_run: bool, actor: &ByWhom) -> anyhow::Result<String> {
+async fn import(
+    store: TenantStore<'_>,
+    file: &Path,
+    dry_run: bool,
+    actor: &ByWhom,
+) -> anyhow::Result<String> {
     let size = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
     if size > import::MOST_BYTES as u64 {
         bail!("{} is larger than {} MiB: split it", file.display(), import::MOST_BYTES >> 20);
@@ -149,7 +152,7 @@ async fn import(store: &Store, file: &Path, dry_run: bool, actor: &ByWhom) -> an
     refuse(&table.errors)?;
     let who = if dry_run && actor.by.is_none() { "dry run".to_owned() } else { actor.person(store).await? };
     let actor = Actor { who: &who, reason: &actor.reason, now: clock::now_unix_s() };
-    let done = store.ledger_import(&table.lines, dry_run, &actor).await?;
+    let done = store.outside().ledger_import(&table.lines, dry_run, &actor).await?;
     refuse(&done.errors)?;
     let mut text = told(&table.warnings);
     text.push_str(&format!(
@@ -186,9 +189,9 @@ fn refuse(errors: &[Remark]) -> anyhow::Result<()> {
     bail!("nothing was taken; mend these lines and try again:\n{}", told(errors).trim_end());
 }
 
-async fn show(store: &Store, typed: &str) -> anyhow::Result<String> {
+async fn show(store: TenantStore<'_>, typed: &str) -> anyhow::Result<String> {
     let serial = known_serial(typed)?;
-    let record = store.ledger_record(&serial).await?;
+    let record = store.outside().ledger_record(&serial).await?;
     let record = record.with_context(|| {
         format!("{serial} is not in the ledger: import it, or add it with assay-portal ledger set")
     })?;
@@ -202,7 +205,7 @@ async fn show(store: &Store, typed: &str) -> anyhow::Result<String> {
     ] {
         text.push_str(&format!("{name:<12} {}\n", visible(&coverage_words(coverage))));
     }
-    for change in store.ledger_history(&serial, MOST_CHANGES).await? {
+    for change in store.outside().ledger_history(&serial, MOST_CHANGES).await? {
         text.push_str(&change_line(&change));
     }
     Ok(text)
@@ -251,7 +254,12 @@ fn change_line(change: &Change) -> String {
     )
 }
 
-async fn set(store: &Store, typed: &str, values: &[String], actor: &ByWhom) -> anyhow::Result<String> {
+async fn set(
+    store: TenantStore<'_>,
+    typed: &str,
+    values: &[String],
+    actor: &ByWhom,
+) -> anyhow::Result<String> {
     let serial = known_serial(typed)?;
     let mut cells = Vec::new();
     for value in values {
@@ -275,25 +283,25 @@ async fn set(store: &Store, typed: &str, values: &[String], actor: &ByWhom) -> a
     }
     let who = actor.person(store).await?;
     let actor = Actor { who: &who, reason: &actor.reason, now: clock::now_unix_s() };
-    let record = store.ledger_set(&Line { line: 1, serial, edits }, "set", &actor).await?;
+    let record = store.outside().ledger_set(&Line { line: 1, serial, edits }, "set", &actor).await?;
     Ok(lines(&record))
 }
 
-async fn status(store: &Store, typed: &str, to: Status, actor: &ByWhom) -> anyhow::Result<String> {
+async fn status(store: TenantStore<'_>, typed: &str, to: Status, actor: &ByWhom) -> anyhow::Result<String> {
     let serial = known_serial(typed)?;
     let who = actor.person(store).await?;
     let actor = Actor { who: &who, reason: &actor.reason, now: clock::now_unix_s() };
-    let record = store.ledger_status(&serial, to, &actor).await?;
+    let record = store.outside().ledger_status(&serial, to, &actor).await?;
     Ok(lines(&record))
 }
 
 /// Page by page, so that a large ledger takes no memory.
-async fn export(store: &Store) -> anyhow::Result<()> {
+async fn export(store: TenantStore<'_>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(export::header().as_bytes())?;
     let mut last = String::new();
     loop {
-        let page = store.ledger_after(&last).await?;
+        let page = store.outside().ledger_after(&last).await?;
         let Some(end) = page.last() else { break };
         last = end.serial.clone();
         for record in &page {

@@ -10,7 +10,7 @@ use crate::store::Store;
 /// When the database cannot be opened or was made by a newer program.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    Store::open(&dir.database()).await?.close().await;
+    Store::open(&settings.database(&dir)).await?.close().await;
     super::print("the database is at this version\n")?;
     Ok(())
 }

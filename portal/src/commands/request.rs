@@ -18,7 +18,7 @@ use crate::display::visible;
 use crate::files::DataDir;
 use crate::identity::Identity;
 use crate::password::random;
-use crate::store::Store;
+use crate::store::TenantStore;
 use crate::store::devices::Device;
 use crate::store::requests::RequestRow;
 
@@ -115,14 +115,15 @@ impl From<Method> for SessionMethod {
 /// When the portal has not been started yet, something is not known, or the database fails.
 pub async fn run(settings: &Settings, command: RequestCommand) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    let store = Store::open(&dir.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     let text = match command {
-        RequestCommand::List { device } => list(&store, device.as_deref()).await?,
-        RequestCommand::Show { id, signed } => show(&store, &id, signed).await?,
-        RequestCommand::Issue(issue) => self::issue(&dir, &store, issue).await?,
-        RequestCommand::Cancel { id, reason } => cancel(&store, &id, &reason).await?,
+        RequestCommand::List { device } => list(store, device.as_deref()).await?,
+        RequestCommand::Show { id, signed } => show(store, &id, signed).await?,
+        RequestCommand::Issue(issue) => self::issue(&dir, store, issue).await?,
+        RequestCommand::Cancel { id, reason } => cancel(store, &id, &reason).await?,
     };
-    store.close().await;
+    opened.close().await;
     super::print(&text)?;
     Ok(())
 }
@@ -131,7 +132,7 @@ pub async fn run(settings: &Settings, command: RequestCommand) -> anyhow::Result
 ///
 /// # Errors
 /// When there is none, or more than one.
-pub(super) async fn one_device(store: &Store, text: &str) -> anyhow::Result<Device> {
+pub(super) async fn one_device(store: TenantStore<'_>, text: &str) -> anyhow::Result<Device> {
     let named = store.devices_named(text).await?;
     let mut living = named.iter().filter(|device| device.revoked_at.is_none());
     match (living.next(), living.next()) {
@@ -147,14 +148,14 @@ pub(super) async fn one_device(store: &Store, text: &str) -> anyhow::Result<Devi
     }
 }
 
-async fn one_request(store: &Store, id: &str) -> anyhow::Result<RequestRow> {
+async fn one_request(store: TenantStore<'_>, id: &str) -> anyhow::Result<RequestRow> {
     store
         .request(id)
         .await?
         .with_context(|| format!("there is no request {id:?}: see assay-portal request list"))
 }
 
-async fn list(store: &Store, device: Option<&str>) -> anyhow::Result<String> {
+async fn list(store: TenantStore<'_>, device: Option<&str>) -> anyhow::Result<String> {
     let device = match device {
         Some(text) => Some(one_device(store, text).await?.id),
         None => None,
@@ -179,7 +180,7 @@ async fn list(store: &Store, device: Option<&str>) -> anyhow::Result<String> {
     Ok(text)
 }
 
-async fn show(store: &Store, id: &str, signed: bool) -> anyhow::Result<String> {
+async fn show(store: TenantStore<'_>, id: &str, signed: bool) -> anyhow::Result<String> {
     let row = one_request(store, id).await?;
     if signed {
         return Ok(format!("{}\n", serde_json::to_string(&row.signed())?));
@@ -254,7 +255,7 @@ fn scope_words(scope: &Scope) -> String {
     }
 }
 
-async fn issue(dir: &DataDir, store: &Store, issue: Issue) -> anyhow::Result<String> {
+async fn issue(dir: &DataDir, store: TenantStore<'_>, issue: Issue) -> anyhow::Result<String> {
     let card = published(dir)?;
     let identity = Identity::open(dir)?;
     let device = one_device(store, &issue.device).await?;
@@ -317,7 +318,7 @@ async fn issue(dir: &DataDir, store: &Store, issue: Issue) -> anyhow::Result<Str
     ))
 }
 
-async fn cancel(store: &Store, id: &str, reason: &str) -> anyhow::Result<String> {
+async fn cancel(store: TenantStore<'_>, id: &str, reason: &str) -> anyhow::Result<String> {
     let row = one_request(store, id).await?;
     let now = clock::now_unix_s();
     if !store.close_request(&row.id, "cancelled", reason, now).await? {

@@ -13,8 +13,7 @@ use super::request::{MOST_LISTED, one_device};
 use crate::clock;
 use crate::config::Settings;
 use crate::display::visible;
-use crate::files::DataDir;
-use crate::store::Store;
+use crate::store::TenantStore;
 use crate::store::sessions::SupportSession;
 
 /// What can be asked about sessions.
@@ -46,18 +45,19 @@ pub enum SessionCommand {
 /// # Errors
 /// When something is not known or not ready, or the database fails.
 pub async fn run(settings: &Settings, command: SessionCommand) -> anyhow::Result<()> {
-    let store = Store::open(&DataDir::open(&settings.data_dir)?.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     let text = match command {
-        SessionCommand::List { device } => list(&store, device.as_deref()).await?,
-        SessionCommand::Open { request, engineer } => open(&store, &request, engineer).await?,
-        SessionCommand::Close { id } => close(&store, &id).await?,
+        SessionCommand::List { device } => list(store, device.as_deref()).await?,
+        SessionCommand::Open { request, engineer } => open(store, &request, engineer).await?,
+        SessionCommand::Close { id } => close(store, &id).await?,
     };
-    store.close().await;
+    opened.close().await;
     super::print(&text)?;
     Ok(())
 }
 
-async fn list(store: &Store, device: Option<&str>) -> anyhow::Result<String> {
+async fn list(store: TenantStore<'_>, device: Option<&str>) -> anyhow::Result<String> {
     let device = match device {
         Some(text) => Some(one_device(store, text).await?.id),
         None => None,
@@ -94,13 +94,13 @@ fn difference(session: &SupportSession) -> anyhow::Result<String> {
     })
 }
 
-async fn open(store: &Store, request: &str, engineer: Option<String>) -> anyhow::Result<String> {
+async fn open(store: TenantStore<'_>, request: &str, engineer: Option<String>) -> anyhow::Result<String> {
     let row = store
         .request(request)
         .await?
         .with_context(|| format!("there is no request {request:?}: see assay-portal request list"))?;
     let now = clock::now_unix_s();
-    if !row.ready {
+    if !row.ready.is_set() {
         bail!("request {} is not ready for remote support: it is {}", row.id, row.state_words(now));
     }
     let asked = row.request()?;
@@ -146,7 +146,7 @@ async fn open(store: &Store, request: &str, engineer: Option<String>) -> anyhow:
     ))
 }
 
-async fn close(store: &Store, id: &str) -> anyhow::Result<String> {
+async fn close(store: TenantStore<'_>, id: &str) -> anyhow::Result<String> {
     let session = store
         .support_session(id)
         .await?

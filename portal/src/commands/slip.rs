@@ -10,9 +10,7 @@ use assay_bundle::slip::MOST_SLIP_BYTES;
 use crate::clock;
 use crate::config::Settings;
 use crate::display::visible;
-use crate::files::DataDir;
 use crate::slip::examine;
-use crate::store::Store;
 
 /// Checks a slip in a file, or on stdin where it is `-`.
 ///
@@ -29,9 +27,10 @@ pub async fn check(settings: &Settings, file: &Path) -> anyhow::Result<()> {
         opened.and_then(|file| file.take(most).read_to_string(&mut text))
     };
     read.with_context(|| format!("cannot read the slip from {}", file.display()))?;
-    let store = Store::open(&DataDir::open(&settings.data_dir)?.database()).await?;
-    let examined = examine(&store, &text).await;
-    store.close().await;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
+    let examined = examine(store, &text).await;
+    opened.close().await;
     let examined = examined?;
     let slip = &examined.slip;
     let known = |text: &Option<String>| visible(text.as_deref().unwrap_or("not known"));

@@ -9,7 +9,6 @@ use super::card::published;
 use crate::clock;
 use crate::config::Settings;
 use crate::files::DataDir;
-use crate::store::Store;
 use crate::store::notices::Notice;
 
 /// What can be asked about the notice.
@@ -35,7 +34,8 @@ pub enum NoticeCommand {
 /// When a value is not acceptable, or the database fails.
 pub async fn run(settings: &Settings, command: NoticeCommand) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    let store = Store::open(&dir.database()).await?;
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
     if let NoticeCommand::Set { version, sha256, url } = command {
         let url = match url {
             Some(url) => url,
@@ -62,7 +62,7 @@ pub async fn run(settings: &Settings, command: NoticeCommand) -> anyhow::Result<
         }
         None => "no notice; set one with: assay-portal update-notice set VERSION SHA256\n".to_owned(),
     };
-    store.close().await;
+    opened.close().await;
     super::print(&text)?;
     Ok(())
 }

@@ -7,9 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::files::DataDir;
 use crate::password::{self, LONGEST, SHORTEST};
-use crate::store::Store;
+use crate::store::users::KeptUser;
 
 /// Longest name.
 const LONGEST_NAME: usize = 64;
@@ -36,11 +35,15 @@ pub async fn add(settings: &Settings, name: &str, password_stdin: bool) -> anyho
     if password.len() > LONGEST {
         bail!("the password is too long: use at most {LONGEST} bytes");
     }
-    let dir = DataDir::open(&settings.data_dir)?;
-    let store = Store::open(&dir.database()).await?;
-    let new = store.set_user(name, &password::hash(&password)?, clock::now_unix_s()).await?;
-    store.close().await;
-    let what = if new { "added" } else { "given a new password; open sessions are ended" };
+    let opened = super::Opened::of(settings).await?;
+    let store = opened.tenant();
+    let kept = store.set_user(name, &password::hash(&password)?, clock::now_unix_s()).await?;
+    opened.close().await;
+    let what = match kept {
+        KeptUser::New => "added",
+        KeptUser::Changed => "given a new password; open sessions are ended",
+        KeptUser::Elsewhere => bail!("somebody of another tenant is called {name:?}: choose another name"),
+    };
     let shown = if password_stdin { String::new() } else { format!("password     {}\n", &**password) };
     super::print(&format!("user         {name} ({what})\n{shown}"))?;
     Ok(())

@@ -122,15 +122,16 @@ pub(super) async fn handle(
     viewer: Viewer,
     Path(id): Path<String>,
 ) -> Result<Html<String>, PageError> {
-    let row = app.store.bundle(&id).await?.ok_or(PageError::NotFound)?;
-    let device = app.store.device(&row.device_id).await?.ok_or(PageError::NotFound)?;
-    let mut reading = app.store.reading(&id).await?.map(|text| shown(&text)).transpose()?;
+    let row = app.store.of(&viewer.tenant).bundle(&id).await?.ok_or(PageError::NotFound)?;
+    let device = app.store.of(&viewer.tenant).device(&row.device_id).await?.ok_or(PageError::NotFound)?;
+    let mut reading =
+        app.store.of(&viewer.tenant).reading(&id).await?.map(|text| shown(&text)).transpose()?;
     // As of today: the ledger may have learnt of the unit since, and plans end.
     let own = device.serial.as_deref().filter(|_| row.source.as_deref() == Some("live"));
     let record = app.store.ledger_of_device(row.serial.as_deref().or(own)).await?;
     let ledger_notes =
         reading.as_mut().map(|reading| reading.judge(clock::today(), record.as_ref())).unwrap_or_default();
-    let manifest = app.store.manifest(&id).await?.and_then(|text| {
+    let manifest = app.store.of(&viewer.tenant).manifest(&id).await?.and_then(|text| {
         let value = visible_value(serde_json::from_str(&text).ok()?);
         serde_json::from_value::<Manifest>(value).ok()
     });

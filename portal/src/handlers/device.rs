@@ -213,30 +213,31 @@ pub(super) async fn handle(
     viewer: Viewer,
     Path(id): Path<String>,
 ) -> Result<Html<String>, PageError> {
-    let device = app.store.device(&id).await?.ok_or(PageError::NotFound)?;
-    let others = app.store.same_serial(&device).await?;
+    let device = app.store.of(&viewer.tenant).device(&id).await?.ok_or(PageError::NotFound)?;
+    let others = app.store.of(&viewer.tenant).same_serial(&device).await?;
     let record = app.store.ledger_of_device(device.serial.as_deref()).await?;
-    let rows = app.store.bundles_of_device(&device.id, MOST).await?;
+    let rows = app.store.of(&viewer.tenant).bundles_of_device(&device.id, MOST).await?;
     let now = clock::now_unix_s();
     let mut requests = Vec::new();
-    for row in app.store.newest_requests(Some(&device.id), MOST_REQUESTS).await? {
-        let kept = app.store.consent(&row.id).await?;
+    for row in app.store.of(&viewer.tenant).newest_requests(Some(&device.id), MOST_REQUESTS).await? {
+        let kept = app.store.of(&viewer.tenant).consent(&row.id).await?;
         // A consent that this version cannot read is shown as none; its bytes stay.
         let consent = kept.and_then(|kept| kept.consent().ok());
         requests.push(ShownRequest::of(&row, consent.as_ref(), now));
     }
-    let sessions = app.store.newest_support_sessions(Some(&device.id), MOST_REQUESTS).await?;
+    let sessions =
+        app.store.of(&viewer.tenant).newest_support_sessions(Some(&device.id), MOST_REQUESTS).await?;
     let sessions = sessions.iter().map(|session| ShownSession {
         state: session.state_words(now),
         opened: clock::for_people(session.opened_at),
         engineer: visible(&session.engineer),
     });
-    let reports = app.store.reports_of_device(&device.id, MOST_REPORTS).await?;
-    let keys = app.store.keys_of(&device.id).await?.into_iter().filter_map(|key| {
+    let reports = app.store.of(&viewer.tenant).reports_of_device(&device.id, MOST_REPORTS).await?;
+    let keys = app.store.of(&viewer.tenant).keys_of(&device.id).await?.into_iter().filter_map(|key| {
         let until = clock::for_people(key.valid_to?);
         Some((key.key_id, clock::for_people(key.valid_from), until))
     });
-    let events = app.store.events_of(&device.id).await?.into_iter();
+    let events = app.store.of(&viewer.tenant).events_of(&device.id).await?.into_iter();
     let events =
         events.map(|event| (clock::for_people(event.at), visible(&event.what), visible(&event.words)));
     render(&Page {

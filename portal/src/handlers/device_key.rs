@@ -47,7 +47,13 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
         change: &signed,
         now: clock::now_unix_s(),
     };
-    let device = match app.store.change_key(&new_key).await? {
+    // By the old key; or by the new one, when the same change comes again.
+    let known = match app.store.caller_by_key(&change.old_key_id).await? {
+        None => app.store.caller_by_key(new_key.key_id).await?,
+        known => known,
+    };
+    let Some(known) = known else { return Err(device_call::unknown_key(&change.old_key_id)) };
+    let device = match app.store.of(&known.tenant).change_key(&new_key).await? {
         KeyChange::Done(device) => device,
         // Unsigned: the call is the new key's, and our word would be about the old one. Any call of that one is told.
         KeyChange::Revoked(device) => {

@@ -25,7 +25,7 @@ pub(super) async fn handle(
     viewer: Viewer,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    let row = app.store.bundle(&id).await?.ok_or(PageError::NotFound)?;
+    let row = app.store.of(&viewer.tenant).bundle(&id).await?.ok_or(PageError::NotFound)?;
     let mut opened = Err(io::Error::from(io::ErrorKind::NotFound));
     for folder in [app.dir.objects(), app.dir.quarantine()] {
         opened = match opened {

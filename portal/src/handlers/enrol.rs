@@ -96,9 +96,11 @@ pub fn code_digest(typed: &str) -> String {
 
 fn check_lengths(wanted: &EnrolmentRequest) -> Result<(), Refusal> {
     let texts = [&wanted.model, &wanted.serial].into_iter().flatten().chain(&wanted.chassis);
-    if wanted.chassis.len() > MOST_CHASSIS || texts.into_iter().any(|text| text.len() > LONGEST_TEXT) {
+    if wanted.chassis.len() > MOST_CHASSIS
+        || texts.into_iter().any(|text| text.len() > LONGEST_TEXT || text.contains('\0'))
+    {
         return Err(Refusal::bad_call(
-            "Model, serial number or chassis of the enrolment request is too long.",
+            "Model, serial number or chassis of the enrolment request is too long or no text.",
         ));
     }
     Ok(())
@@ -162,6 +164,13 @@ fn refused(outcome: &Redeemed) -> Refusal {
             "serial-mismatch",
             "This enrolment code is for a unit with another serial number.",
             "Use the code on the unit that it was made for, or ask for one for this unit.",
+        ),
+        // Nor is a stranger told that somebody else has the unit: a new key is how a unit changes hands.
+        Redeemed::OtherTenant => (
+            StatusCode::CONFLICT,
+            "key-elsewhere",
+            "This key is enrolled already.",
+            "Enrol with a new key: assay enroll --new-key, with the same code",
         ),
         // One text for all: the holder of a unit that was reported stolen learns nothing from it.
         Redeemed::NotInService => (

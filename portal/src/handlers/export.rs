@@ -34,8 +34,9 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
         )
         .with("retry-after", "30"));
     };
-    let items =
-        export::items(&app.dir, &app.store, &device).await.map_err(|error| Refusal::internal(&error))?;
+    let items = export::items(&app.dir, app.store.of(&device.tenant), &device)
+        .await
+        .map_err(|error| Refusal::internal(&error))?;
     let path = app.dir.uploads().join(format!("{}.export", uuid::Uuid::new_v4()));
     let written = tokio::task::spawn_blocking(move || {
         let failed = |source| FileError { what: "write", path: path.clone(), source };

@@ -44,7 +44,7 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
     if farewell.key_id != key.fingerprint() || farewell.portal_root != root.fingerprint() {
         return Err(Refusal::bad_call("The farewell is of another key or to another portal."));
     }
-    let Some(device) = app.store.device_by_key(&farewell.key_id).await? else {
+    let Some(device) = app.store.caller_by_key(&farewell.key_id).await? else {
         return match app.store.deletion_of_key(&farewell.key_id).await? {
             Some(receipt) if farewell.wants == Leaving::Deletion => Ok(Json(receipt)),
             _ => Err(device_call::unknown_key(&farewell.key_id)),
@@ -74,7 +74,7 @@ async fn delete(app: &App, device: &Device, nonce: &str) -> Result<Signed, Refus
     }
     // From here on nothing more comes from it.
     let device = revoke(app, device, DELETION).await?;
-    let unit = app.store.same_unit(&device).await?;
+    let unit = app.store.of(&device.tenant).same_unit(&device).await?;
     let reopen = || unit.iter().for_each(|one| app.busy.open(&one.id));
     if !unit.iter().all(|one| app.busy.close(&one.id)) {
         reopen();
@@ -86,7 +86,7 @@ async fn delete(app: &App, device: &Device, nonce: &str) -> Result<Signed, Refus
         )
         .with("retry-after", "5"));
     }
-    let erased = erase::erase(&app.dir, &app.store, &app.card, &app.online, &device).await;
+    let erased = erase::erase(&app.dir, app.store.of(&device.tenant), &app.card, &app.online, &device).await;
     reopen();
     let receipt = erased.map_err(|error| Refusal::internal(&error))?;
     tracing::info!(device = %device.id, "deleted a device at its owner's wish");
@@ -95,7 +95,7 @@ async fn delete(app: &App, device: &Device, nonce: &str) -> Result<Signed, Refus
 
 /// Revokes the key for this reason; one that was revoked before stays so.
 async fn revoke(app: &App, device: &Device, why: &str) -> Result<Device, Refusal> {
-    app.store.revoke_device(&device.id, why, clock::now_unix_s()).await?;
-    let now = app.store.device(&device.id).await?;
+    app.store.of(&device.tenant).revoke_device(&device.id, why, clock::now_unix_s()).await?;
+    let now = app.store.of(&device.tenant).device(&device.id).await?;
     Ok(now.unwrap_or_else(|| device.clone()))
 }

@@ -56,7 +56,7 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
         while answer.state == state && held.goes_on() && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
             // Read anew: the key may be revoked while its poll is held.
-            let Some(device) = app.store.device(&device.id).await? else { break };
+            let Some(device) = app.store.of(&device.tenant).device(&device.id).await? else { break };
             answer = look(&app, &device, &nonce).await?;
         }
     }
@@ -82,7 +82,7 @@ pub(super) async fn heard(
         seq: seq.and_then(|seq| i64::try_from(seq).ok()),
         used: Used::No,
     };
-    if let Some(doubt) = app.store.heard(&device.id, &heard).await? {
+    if let Some(doubt) = app.store.of(&device.tenant).heard(&device.id, &heard).await? {
         tracing::warn!(device = %device.id, doubt = doubt.kind(), "doubt about the unit behind a key");
     }
     Ok(())
@@ -127,14 +127,16 @@ async fn look(app: &App, device: &Device, nonce: &str) -> Result<PollAnswer, Ref
 }
 
 async fn fill(app: &App, device: &Device, now: i64, answer: &mut PollAnswer) -> Result<(), Refusal> {
-    let open = app.store.open_requests(&device.id, now).await?;
+    let open = app.store.of(&device.tenant).open_requests(&device.id, now).await?;
     answer.requests = open.iter().take(MOST_REQUESTS).map(|row| row.signed()).collect();
-    answer.cancelled = app.store.cancelled_requests(&device.id, now, MOST_CANCELLED as i64).await?;
-    let sessions = app.store.newest_support_sessions(Some(&device.id), MOST_REQUESTS as i64).await?;
+    answer.cancelled =
+        app.store.of(&device.tenant).cancelled_requests(&device.id, now, MOST_CANCELLED as i64).await?;
+    let sessions =
+        app.store.of(&device.tenant).newest_support_sessions(Some(&device.id), MOST_REQUESTS as i64).await?;
     answer.sessions = sessions.iter().filter_map(|session| offer(session, now)).collect();
     answer.closed_sessions =
         sessions.iter().filter(|s| is_over(s, now)).map(|session| session.id.clone()).collect();
-    answer.latest = app.store.notice().await?.map(|notice| VersionNotice {
+    answer.latest = app.store.of(&device.tenant).notice().await?.map(|notice| VersionNotice {
         version: notice.version,
         sha256: notice.sha256,
         url: notice.url,
@@ -143,7 +145,7 @@ async fn fill(app: &App, device: &Device, now: i64, answer: &mut PollAnswer) -> 
     let unit = app.store.ledger_of_device(device.serial.as_deref()).await?;
     if unit.is_none_or(|unit| unit.status != Status::ReportedStolen)
         && let Some(serial) = &device.serial
-        && let Some(replacement) = app.store.replacement_of(serial).await?
+        && let Some(replacement) = app.store.of(&device.tenant).replacement_of(serial).await?
     {
         let role = if replacement.old_serial == *serial {
             ReplacementRole::Replaced

@@ -37,10 +37,10 @@ pub(super) async fn handle(
     Query(input): Query<Input>,
 ) -> Result<Html<String>, PageError> {
     let page = i64::from(input.page);
-    let mut rows = app.store.newest_bundles(PAGE + 1, page.saturating_mul(PAGE)).await?;
+    let mut rows = app.store.of(&viewer.tenant).newest_bundles(PAGE + 1, page.saturating_mul(PAGE)).await?;
     let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let lines = rows.iter().map(Line::from).collect();
-    let devices = app.store.device_count().await?;
+    let devices = app.store.of(&viewer.tenant).device_count().await?;
     render(&Page { viewer, url: app.card.url.clone(), lines, devices, page, more })
 }

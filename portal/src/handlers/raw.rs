@@ -34,7 +34,7 @@ pub(super) async fn handle(
     viewer: Viewer,
     Path((id, index)): Path<(String, usize)>,
 ) -> Result<Html<String>, PageError> {
-    let reading = app.store.reading(&id).await?.ok_or(PageError::NotFound)?;
+    let reading = app.store.of(&viewer.tenant).reading(&id).await?.ok_or(PageError::NotFound)?;
     let reading: Reading = serde_json::from_str(&reading)
         .map_err(|error| PageError::Internal(format!("a stored reading is not understood: {error}")))?;
     let entry = reading.entries.get(index).ok_or(PageError::NotFound)?;

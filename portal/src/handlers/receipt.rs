@@ -19,7 +19,7 @@ pub(super) async fn handle(
 ) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
     let device = device_call::device(&app, &parts).await?;
-    let upload = app.store.upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
+    let upload = app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
     let Some(bundle_id) = upload.bundle_id else {
         return Err(Refusal::new(
             StatusCode::CONFLICT,
@@ -29,7 +29,7 @@ pub(super) async fn handle(
         )
         .with("upload-offset", upload.offset_bytes.to_string()));
     };
-    let bundle = app.store.bundle(&bundle_id).await?.ok_or_else(unknown_upload)?;
+    let bundle = app.store.of(&device.tenant).bundle(&bundle_id).await?.ok_or_else(unknown_upload)?;
     match (bundle.receipt, bundle.receipt_signature) {
         (Some(receipt), Some(signature)) => Ok(Json(SignedReceipt { receipt, signature }).into_response()),
         _ => Ok((StatusCode::ACCEPTED, [("retry-after", "1")]).into_response()),

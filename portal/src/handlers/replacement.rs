@@ -13,7 +13,7 @@ use crate::{clock, device_call};
 pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<Json<Signed>, Refusal> {
     let (parts, _) = request.into_parts();
     let device = device_call::device(&app, &parts).await?;
-    let named = app.store.replacement_by(&device).await?;
+    let named = app.store.of(&device.tenant).replacement_by(&device).await?;
     let fingerprint = app.card.fingerprint();
     let statement = named.and_then(|named| named.statement(&device, &fingerprint, clock::now_unix_s()));
     let Some(statement) = statement else {

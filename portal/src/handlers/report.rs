@@ -29,6 +29,6 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
     super::poll::heard(&app, &device, report.boot_id.as_deref(), report.seq).await?;
     let kept = serde_json::to_string(&report).map_err(|error| Refusal::internal(&error))?;
     let id = uuid::Uuid::now_v7().to_string();
-    app.store.keep_report(&id, &device.id, clock::now_unix_s(), &kept).await?;
+    app.store.of(&device.tenant).keep_report(&id, &device.id, clock::now_unix_s(), &kept).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,12 +23,12 @@ pub(super) async fn handle(
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let (device, body) = device_call::with_body(&app, request, super::MOST_BODY_BYTES).await?;
-    let row = app.store.request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
+    let row = app.store.of(&device.tenant).request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
     let signed = signed(&body)?;
     let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;
     let consent: Consent = signed.open(&key).map_err(|error| statement_refused(&error))?;
     let now = clock::now_unix_s();
-    let before = app.store.consent(&row.id).await?;
+    let before = app.store.of(&device.tenant).consent(&row.id).await?;
     let again = before.is_some_and(|before| before.document == signed.document);
     if again && matches!(row.state.as_str(), "open" | "answered") {
         return Ok(StatusCode::NO_CONTENT);
@@ -40,7 +40,7 @@ pub(super) async fn handle(
     {
         return Err(misfit(Misfit::Portal));
     }
-    match app.store.keep_consent(&consent, &signed, now).await? {
+    match app.store.of(&device.tenant).keep_consent(&device.id, &consent, &signed, now).await? {
         Kept::New => {
             tracing::info!(request = %row.id, device = %device.id, standing = consent.standing, "consented");
             Ok(StatusCode::NO_CONTENT)

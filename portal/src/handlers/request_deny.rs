@@ -32,15 +32,16 @@ pub(super) async fn handle(
     if denial.reason.len() > LONGEST_REASON {
         return Err(Refusal::bad_call(format!("The reason is longer than {LONGEST_REASON} bytes.")));
     }
-    let row = app.store.request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
+    let row = app.store.of(&device.tenant).request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
     let now = clock::now_unix_s();
     if row.state == "denied" {
         return Ok(StatusCode::NO_CONTENT);
     }
     must_be_open(&row, now)?;
-    if !app.store.close_request(&row.id, "denied", &denial.reason, now).await? {
+    if !app.store.of(&device.tenant).close_request(&row.id, "denied", &denial.reason, now).await? {
         // Somebody was faster; what became of it is said anew.
-        let row = app.store.request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
+        let row =
+            app.store.of(&device.tenant).request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
         if row.state != "denied" {
             must_be_open(&row, now)?;
         }

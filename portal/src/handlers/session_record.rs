@@ -20,6 +20,7 @@ use crate::store::sessions::SupportSession;
 
 /// A record that belongs to a session, and what we know of that session.
 struct Told {
+    device: Device,
     session: SupportSession,
     record: SessionRecord,
     signed: Signed,
@@ -50,6 +51,7 @@ pub(super) async fn start(
     }
     let kept = app
         .store
+        .of(&told.device.tenant)
         .start_support_session(&session.id, record.started_unix_s, record.hard_expiry_unix_s, &told.signed)
         .await?;
     if !kept {
@@ -84,7 +86,7 @@ pub(super) async fn stop(
     if stopped_at > clock::now_unix_s().saturating_add(SKEW_S) {
         return Err(differs("The end is dated in the future."));
     }
-    if !app.store.stop_support_session(&session.id, stopped_at, &told.signed).await? {
+    if !app.store.of(&told.device.tenant).stop_support_session(&session.id, stopped_at, &told.signed).await? {
         return Err(over("The session has an end already."));
     }
     tracing::info!(session = %session.id, device = %session.device_id, "a session ended");
@@ -93,13 +95,18 @@ pub(super) async fn stop(
 
 async fn told(app: &App, id: &str, request: Request) -> Result<Told, Refusal> {
     let (device, body) = device_call::with_body(app, request, super::MOST_BODY_BYTES).await?;
-    let session = app.store.support_session(id).await?.filter(|session| session.device_id == device.id);
+    let session = app
+        .store
+        .of(&device.tenant)
+        .support_session(id)
+        .await?
+        .filter(|session| session.device_id == device.id);
     let session = session.ok_or_else(unknown_session)?;
     let signed = signed(&body)?;
     let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;
     let record: SessionRecord = signed.open(&key).map_err(|error| statement_refused(&error))?;
     belongs(app, &device, &session, &record).await?;
-    Ok(Told { session, record, signed })
+    Ok(Told { device, session, record, signed })
 }
 
 /// The record against what was offered.
@@ -109,7 +116,7 @@ async fn belongs(
     session: &SupportSession,
     record: &SessionRecord,
 ) -> Result<(), Refusal> {
-    let row = app.store.request(&session.request_id).await?.ok_or_else(unknown_session)?;
+    let row = app.store.of(&device.tenant).request(&session.request_id).await?.ok_or_else(unknown_session)?;
     let asked = row.request().map_err(|error| Refusal::internal(&error))?;
     let method = serde_json::from_value(session.method.clone().into()).ok();
     let same = record.session_id == session.id

@@ -72,7 +72,7 @@ pub(super) async fn handle(
     if !same_token(&viewer.csrf, &input.csrf) {
         return Err(PageError::Forbidden);
     }
-    match examine(&app.store, &input.slip).await {
+    match examine(app.store.of(&viewer.tenant), &input.slip).await {
         Ok(examined) => {
             let page = Page { viewer, error: String::new(), result: Some(shown(&examined)) };
             Ok(render(&page)?.into_response())

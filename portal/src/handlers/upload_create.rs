@@ -42,7 +42,7 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
         expires_at: now + KEPT_S,
         most_open: MOST_OPEN,
     };
-    let (status, upload) = match app.store.create_upload(&new).await? {
+    let (status, upload) = match app.store.of(&device.tenant).create_upload(&new).await? {
         Created::New(upload) => (StatusCode::CREATED, upload),
         Created::Same(upload) if upload.length_bytes == length_bytes => (StatusCode::OK, upload),
         Created::Same(_) => {

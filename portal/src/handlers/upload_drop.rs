@@ -20,8 +20,8 @@ pub(super) async fn handle(
     let (parts, _) = request.into_parts();
     let device = device_call::device(&app, &parts).await?;
     version(&parts.headers)?;
-    app.store.upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
-    if !uploads::drop_upload(&app, &id).await? {
+    app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
+    if !uploads::drop_upload(&app, &device.tenant, &id).await? {
         return Err(Refusal::new(
             StatusCode::CONFLICT,
             "already-received",

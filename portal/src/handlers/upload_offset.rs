@@ -21,7 +21,7 @@ pub(super) async fn handle(
     let (parts, _) = request.into_parts();
     let device = device_call::device(&app, &parts).await?;
     version(&parts.headers)?;
-    let upload = app.store.upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
+    let upload = app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
     let mut headers = vec![
         ("tus-resumable", TUS.to_owned()),
         ("upload-offset", upload.offset_bytes.to_string()),

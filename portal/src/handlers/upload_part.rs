@@ -34,7 +34,7 @@ pub(super) async fn handle(
         .ok_or_else(|| Refusal::bad_call("Upload-Offset has to name where the part belongs."))?;
     let digest = single(&parts.headers, "content-digest")?
         .ok_or_else(|| Refusal::bad_call("A part needs a Content-Digest."))?;
-    let upload = app.store.upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
+    let upload = app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
     let offset = uploads::receive(&app, upload, offset, digest, body).await?;
     let headers = [
         ("tus-resumable", TUS.to_owned()),

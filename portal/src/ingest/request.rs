@@ -49,11 +49,11 @@ pub async fn check(
             (None, _) => Ok(None),
         };
     };
-    let Some(row) = app.store.request_of(&bundle.device_id, id).await? else {
+    let Some(row) = app.store.of(&bundle.tenant).request_of(&bundle.device_id, id).await? else {
         return refuse("it names a support request that this device was never sent");
     };
     open(&row, bundle.received_at)?;
-    let Some(kept) = app.store.consent(&row.id).await? else {
+    let Some(kept) = app.store.of(&bundle.tenant).consent(&row.id).await? else {
         return refuse(
             "no consent of the owner came before it: run assay support approve on the device, which seals a new one",
         );
@@ -84,7 +84,7 @@ async fn by_nonce(
     manifest: &Manifest,
     nonce: &str,
 ) -> Result<Answered, IngestError> {
-    let Some(row) = app.store.request_by_nonce(&bundle.device_id, nonce).await? else {
+    let Some(row) = app.store.of(&bundle.tenant).request_by_nonce(&bundle.device_id, nonce).await? else {
         return refuse(
             "its nonce is of no request that was issued for this device: read the owner the right code",
         );

@@ -2,11 +2,13 @@
 
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Flag, Only, Store, StoreError, Tenant, TenantStore, kept};
 
 /// A bundle that waits for the worker, or waited when the portal stopped.
 #[derive(Clone, Debug, FromRow)]
 pub struct Pending {
+    /// Whose tenant.
+    pub tenant: Tenant,
     /// Portal's name for it.
     pub id: String,
     /// Upload that brought it: the name of its file until it is moved.
@@ -43,7 +45,8 @@ pub struct BundleRow {
     /// `live`, `recorded`, `judged`.
     pub source: Option<String>,
     /// Whether it counts as evidence.
-    pub evidence: bool,
+    #[sqlx(try_from = "i64")]
+    pub evidence: Flag,
     /// Device's number of it.
     pub seq: Option<i64>,
     /// Model as its manifest names it.
@@ -122,20 +125,22 @@ pub enum Decided {
 }
 
 impl Store {
-    /// Bundles that wait, oldest first.
+    /// Bundles that wait, oldest first, of all tenants: for the worker.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn pending_bundles(&self) -> Result<Vec<Pending>, StoreError> {
         sqlx::query_as(
-            "SELECT id, upload_id, device_id, sha256, size_bytes, received_at, brought_by
+            "SELECT tenant, id, upload_id, device_id, sha256, size_bytes, received_at, brought_by
              FROM bundles WHERE state = 'pending' ORDER BY id",
         )
         .fetch_all(&self.readers)
         .await
         .doing("list bundles that wait")
     }
+}
 
+impl TenantStore<'_> {
     /// Writes what became of a bundle, with its receipt, reading and the device's `seq`, all or nothing, and only
     /// once. A support request that it answers is answered in the same transaction, while it is open and its consent
     /// still counts.
@@ -148,20 +153,20 @@ impl Store {
         outcome: &Outcome<'_>,
     ) -> Result<Decided, StoreError> {
         const DOING: &str = "keep what became of a bundle";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.store.begin(&[Only::Device(&bundle.device_id)]).await.doing(DOING)?;
         let done = sqlx::query(
-            "UPDATE bundles SET state = ?, reason = ?, source = ?, evidence = ?, seq = ?, model = ?, serial = ?,
-                 overall = ?, device_overall = ?, flags = ?, manifest = ?, signature = ?, receipt = ?,
-                 receipt_signature = ?
-             WHERE id = ? AND state = 'pending'",
-        )
+            "UPDATE bundles SET state = $2, reason = $3, source = $4, evidence = $5, seq = $6, model = $7, serial = $8,
+                 overall = $9, device_overall = $10, flags = $11, manifest = $12, signature = $13, receipt = $14,
+                 receipt_signature = $15
+             WHERE tenant = $1 AND id = $16 AND state = 'pending'",
+        ).bind(self.tenant)
         .bind(if outcome.accepted { "accepted" } else { "refused" })
-        .bind(outcome.reason)
+        .bind(kept(outcome.reason).as_ref())
         .bind(outcome.source)
-        .bind(outcome.evidence)
+        .bind(i64::from(outcome.evidence))
         .bind(outcome.seq)
-        .bind(outcome.model)
-        .bind(outcome.serial)
+        .bind(outcome.model.map(kept).as_deref())
+        .bind(outcome.serial.map(kept).as_deref())
         .bind(outcome.overall)
         .bind(outcome.device_overall)
         .bind(outcome.flags)
@@ -178,14 +183,14 @@ impl Store {
         }
         if let Some(answers) = &outcome.answers {
             let done = sqlx::query(
-                "UPDATE requests SET state = 'answered', closed_at = ?1, bundle_id = ?2, ready = ?3
-                 WHERE id = ?4 AND state = 'open'
-                     AND (?5 IS NULL
-                         OR EXISTS (SELECT 1 FROM consents WHERE id = ?5 AND replaced_at IS NULL))",
-            )
+                "UPDATE requests SET state = 'answered', closed_at = $2, bundle_id = $3, ready = $4
+                 WHERE tenant = $1 AND id = $5 AND state = 'open'
+                     AND ($6 IS NULL
+                         OR EXISTS (SELECT 1 FROM consents WHERE tenant = $1 AND id = $6 AND replaced_at IS NULL))",
+            ).bind(self.tenant)
             .bind(answers.now)
             .bind(&bundle.id)
-            .bind(answers.ready)
+            .bind(i64::from(answers.ready))
             .bind(answers.request_id)
             .bind(answers.consent_id)
             .execute(&mut *tx)
@@ -196,19 +201,24 @@ impl Store {
             }
         }
         if let Some(reading) = outcome.reading {
-            sqlx::query("INSERT INTO readings (bundle_id, document) VALUES (?, ?)")
+            sqlx::query("INSERT INTO readings (tenant, bundle_id, document) VALUES ($1, $2, $3)")
+                .bind(self.tenant)
                 .bind(&bundle.id)
                 .bind(reading)
                 .execute(&mut *tx)
                 .await
                 .doing(DOING)?;
         }
-        sqlx::query("UPDATE devices SET last_seq = max(last_seq, ?) WHERE id = ?")
-            .bind(outcome.last_seq)
-            .bind(&bundle.device_id)
-            .execute(&mut *tx)
-            .await
-            .doing(DOING)?;
+        sqlx::query(
+            "UPDATE devices SET last_seq = CASE WHEN last_seq < $2 THEN $2 ELSE last_seq END
+             WHERE tenant = $1 AND id = $3",
+        )
+        .bind(self.tenant)
+        .bind(outcome.last_seq)
+        .bind(&bundle.device_id)
+        .execute(&mut *tx)
+        .await
+        .doing(DOING)?;
         tx.commit().await.doing(DOING)?;
         Ok(Decided::Done)
     }
@@ -221,10 +231,10 @@ impl Store {
         sqlx::query_as(
             "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
                  serial, overall, device_overall, flags, receipt, receipt_signature, brought_by
-             FROM bundles WHERE id = ?",
-        )
+             FROM bundles WHERE tenant = $1 AND id = $2",
+        ).bind(self.tenant)
         .bind(id)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.store.readers)
         .await
         .doing("find a bundle")
     }
@@ -237,11 +247,11 @@ impl Store {
         sqlx::query_as(
             "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
                  serial, overall, device_overall, flags, receipt, receipt_signature, brought_by
-             FROM bundles ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?",
-        )
+             FROM bundles WHERE tenant = $1 ORDER BY received_at DESC, id DESC LIMIT $2 OFFSET $3",
+        ).bind(self.tenant)
         .bind(limit)
         .bind(offset)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.store.readers)
         .await
         .doing("list bundles")
     }
@@ -254,11 +264,11 @@ impl Store {
         sqlx::query_as(
             "SELECT id, device_id, sha256, size_bytes, received_at, state, reason, source, evidence, seq, model,
                  serial, overall, device_overall, flags, receipt, receipt_signature, brought_by
-             FROM bundles WHERE device_id = ? ORDER BY received_at DESC, id DESC LIMIT ?",
-        )
+             FROM bundles WHERE tenant = $1 AND device_id = $2 ORDER BY received_at DESC, id DESC LIMIT $3",
+        ).bind(self.tenant)
         .bind(device_id)
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.store.readers)
         .await
         .doing("list the bundles of a device")
     }
@@ -268,11 +278,13 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn manifest(&self, bundle_id: &str) -> Result<Option<String>, StoreError> {
-        let found: Option<Option<String>> = sqlx::query_scalar("SELECT manifest FROM bundles WHERE id = ?")
-            .bind(bundle_id)
-            .fetch_optional(&self.readers)
-            .await
-            .doing("find the manifest of a bundle")?;
+        let found: Option<Option<String>> =
+            sqlx::query_scalar("SELECT manifest FROM bundles WHERE tenant = $1 AND id = $2")
+                .bind(self.tenant)
+                .bind(bundle_id)
+                .fetch_optional(&self.store.readers)
+                .await
+                .doing("find the manifest of a bundle")?;
         Ok(found.flatten())
     }
 
@@ -281,9 +293,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn reading(&self, bundle_id: &str) -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar("SELECT document FROM readings WHERE bundle_id = ?")
+        sqlx::query_scalar("SELECT document FROM readings WHERE tenant = $1 AND bundle_id = $2")
+            .bind(self.tenant)
             .bind(bundle_id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.store.readers)
             .await
             .doing("find the reading of a bundle")
     }

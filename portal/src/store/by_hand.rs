@@ -1,7 +1,7 @@
 //! Bundles that a person brought, and the requests whose code was read to an owner.
 
 use super::requests::RequestRow;
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, StoreError, TenantStore, can_be};
 
 /// A bundle that a person brought. Its bytes lie among the objects already.
 pub struct Brought<'a> {
@@ -19,7 +19,7 @@ pub struct Brought<'a> {
     pub now: i64,
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Queues a bundle that a person brought. The answer is the bundle's id, which is an older one when the portal has
     /// the same bytes of the same device already.
     ///
@@ -27,11 +27,11 @@ impl Store {
     /// When the database fails.
     pub async fn queue_brought(&self, brought: &Brought<'_>) -> Result<String, StoreError> {
         const DOING: &str = "queue a bundle that was brought by hand";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.store.begin(&[Only::Device(brought.device_id)]).await.doing(DOING)?;
         sqlx::query(
-            "INSERT INTO bundles (id, upload_id, device_id, sha256, size_bytes, received_at, state, brought_by)
-             VALUES (?1, ?1, ?2, ?3, ?4, ?5, 'pending', ?6) ON CONFLICT (device_id, sha256) DO NOTHING",
-        )
+            "INSERT INTO bundles (tenant, id, upload_id, device_id, sha256, size_bytes, received_at, state, brought_by)
+             VALUES ($1, $2, $2, $3, $4, $5, $6, 'pending', $7) ON CONFLICT (device_id, sha256) DO NOTHING",
+        ).bind(self.tenant)
         .bind(brought.id)
         .bind(brought.device_id)
         .bind(brought.sha256)
@@ -41,12 +41,14 @@ impl Store {
         .execute(&mut *tx)
         .await
         .doing(DOING)?;
-        let id = sqlx::query_scalar("SELECT id FROM bundles WHERE device_id = ? AND sha256 = ?")
-            .bind(brought.device_id)
-            .bind(brought.sha256)
-            .fetch_one(&mut *tx)
-            .await
-            .doing(DOING)?;
+        let id =
+            sqlx::query_scalar("SELECT id FROM bundles WHERE tenant = $1 AND device_id = $2 AND sha256 = $3")
+                .bind(self.tenant)
+                .bind(brought.device_id)
+                .bind(brought.sha256)
+                .fetch_one(&mut *tx)
+                .await
+                .doing(DOING)?;
         tx.commit().await.doing(DOING)?;
         Ok(id)
     }
@@ -56,9 +58,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn mark_typed(&self, request_id: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE requests SET typed = 1 WHERE id = ?")
+        sqlx::query("UPDATE requests SET typed = 1 WHERE tenant = $1 AND id = $2")
+            .bind(self.tenant)
             .bind(request_id)
-            .execute(&self.writer)
+            .execute(&self.store.writer)
             .await
             .doing("mark a support request as typed")?;
         Ok(())
@@ -73,14 +76,17 @@ impl Store {
         device_id: &str,
         nonce: &str,
     ) -> Result<Option<RequestRow>, StoreError> {
+        if !can_be(nonce) {
+            return Ok(None);
+        }
         sqlx::query_as(
             "SELECT id, device_id, engineer, issued_at, expires_at, document, signature, state, closed_at, words,
                  bundle_id, ready
-             FROM requests WHERE nonce = ? AND device_id = ?",
-        )
+             FROM requests WHERE tenant = $1 AND nonce = $2 AND device_id = $3",
+        ).bind(self.tenant)
         .bind(nonce)
         .bind(device_id)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.store.readers)
         .await
         .doing("find a support request by its nonce")
     }

@@ -3,10 +3,10 @@
 //! A plain SHA-256 of 50 random bits can be searched offline in hours by who steals the database, but a code lives
 //! for minutes; what matters is guessing online, which is limited per code, per address and in all.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
 use super::devices::{Device, devices};
-use super::{Doing, Store, StoreError, key_life};
+use super::{Doing, Only, Store, StoreError, Tenant, TenantStore, key_life};
 
 /// Failed tries after which a code is dead.
 pub const MOST_TRIES: i64 = 5;
@@ -54,29 +54,35 @@ pub enum Redeemed {
     KeyRevoked,
     /// The key was replaced by another one of its device.
     KeyReplaced,
+    /// The key is enrolled with another tenant.
+    OtherTenant,
     /// The ledger has the unit as replaced, come back, scrapped or reported stolen.
     NotInService,
 }
 
 #[derive(FromRow)]
 struct Code {
+    tenant: Tenant,
     serial: Option<String>,
     expires_at: i64,
     failed_tries: i64,
     used_by_key: Option<String>,
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Who made the codes with which keys of a unit were enrolled; `None` for a code that does not say.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn code_issuers(&self, key_id: &str) -> Result<Vec<Option<String>>, StoreError> {
-        sqlx::query_scalar("SELECT DISTINCT issued_by FROM enrolment_codes WHERE used_by_key = ?")
-            .bind(key_id)
-            .fetch_all(&self.readers)
-            .await
-            .doing("find who made an enrolment code")
+        sqlx::query_scalar(
+            "SELECT DISTINCT issued_by FROM enrolment_codes WHERE tenant = $1 AND used_by_key = $2",
+        )
+        .bind(self.tenant)
+        .bind(key_id)
+        .fetch_all(&self.store.readers)
+        .await
+        .doing("find who made an enrolment code")
     }
 
     /// Notes who made a code.
@@ -84,12 +90,16 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn sign_code(&self, code_sha256: &str, who: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE enrolment_codes SET issued_by = ? WHERE code_sha256 = ? AND issued_by IS NULL")
-            .bind(who)
-            .bind(code_sha256)
-            .execute(&self.writer)
-            .await
-            .doing("note who made an enrolment code")?;
+        sqlx::query(
+            "UPDATE enrolment_codes SET issued_by = $2
+             WHERE tenant = $1 AND code_sha256 = $3 AND issued_by IS NULL",
+        )
+        .bind(self.tenant)
+        .bind(who)
+        .bind(code_sha256)
+        .execute(&self.store.writer)
+        .await
+        .doing("note who made an enrolment code")?;
         Ok(())
     }
 
@@ -105,25 +115,29 @@ impl Store {
         expires_at: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO enrolment_codes (code_sha256, serial, created_at, expires_at) VALUES (?, ?, ?, ?)",
+            "INSERT INTO enrolment_codes (tenant, code_sha256, serial, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5)",
         )
+        .bind(self.tenant)
         .bind(code_sha256)
         .bind(serial)
         .bind(now)
         .bind(expires_at)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("keep an enrolment code")?;
         Ok(())
     }
+}
 
-    /// Tries a code: all or nothing, and a second try by the same key with the same code gives the same answer.
+impl Store {
+    /// Tries a code, which is its tenant's: all or nothing, and a second try by the same key with the same code gives the same answer.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn redeem(&self, candidate: &Candidate<'_>) -> Result<Redeemed, StoreError> {
         const DOING: &str = "redeem an enrolment code";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Enrolment]).await.doing(DOING)?;
         let outcome = redeem_in(&mut tx, candidate).await.doing(DOING)?;
         // Committed whatever the outcome: a failed try has to count.
         tx.commit().await.doing(DOING)?;
@@ -131,9 +145,9 @@ impl Store {
     }
 }
 
-async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Result<Redeemed, sqlx::Error> {
+async fn redeem_in(tx: &mut AnyConnection, candidate: &Candidate<'_>) -> Result<Redeemed, sqlx::Error> {
     let code: Option<Code> = sqlx::query_as(
-        "SELECT serial, expires_at, failed_tries, used_by_key FROM enrolment_codes WHERE code_sha256 = ?",
+        "SELECT tenant, serial, expires_at, failed_tries, used_by_key FROM enrolment_codes WHERE code_sha256 = $1",
     )
     .bind(candidate.code_sha256)
     .fetch_optional(&mut *tx)
@@ -142,7 +156,7 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
         // Which code was meant is not known, but for which unit: whoever guesses for one unit kills its codes.
         sqlx::query(
             "UPDATE enrolment_codes SET failed_tries = failed_tries + 1
-             WHERE serial = ? AND used_by_key IS NULL AND expires_at > ?",
+             WHERE serial = $1 AND used_by_key IS NULL AND expires_at > $2",
         )
         .bind(candidate.serial)
         .bind(candidate.now)
@@ -176,7 +190,7 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
         None
     };
     if let Some(wrong) = wrong {
-        sqlx::query("UPDATE enrolment_codes SET failed_tries = failed_tries + 1 WHERE code_sha256 = ?")
+        sqlx::query("UPDATE enrolment_codes SET failed_tries = failed_tries + 1 WHERE code_sha256 = $1")
             .bind(candidate.code_sha256)
             .execute(&mut *tx)
             .await?;
@@ -187,16 +201,22 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
         if known.revoked_at.is_some() {
             return Ok(Redeemed::KeyRevoked);
         }
+        // A key is one tenant's: a code of another does not take the device over.
+        if known.tenant != code.tenant {
+            return Ok(Redeemed::OtherTenant);
+        }
     } else if key_life::is_known(tx, candidate.key_id).await? {
         return Ok(Redeemed::KeyReplaced);
     }
     // A unit that comes with a new key goes on above the numbers of its old one.
     sqlx::query(
-        "INSERT INTO devices (id, key_id, public_key, model, serial, chassis, enrolled_at, last_seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce((SELECT max(last_seq) FROM devices WHERE serial = ?5), 0))
+        "INSERT INTO devices (tenant, id, key_id, public_key, model, serial, chassis, enrolled_at, last_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+             coalesce((SELECT max(last_seq) FROM devices WHERE tenant = $1 AND serial = $6), 0))
          ON CONFLICT (key_id) DO UPDATE SET model = excluded.model, serial = excluded.serial,
              chassis = excluded.chassis, enrolled_at = excluded.enrolled_at",
     )
+    .bind(&code.tenant)
     .bind(candidate.new_id)
     .bind(candidate.key_id)
     .bind(candidate.public_key)
@@ -206,7 +226,7 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
     .bind(candidate.now)
     .execute(&mut *tx)
     .await?;
-    sqlx::query("UPDATE enrolment_codes SET used_by_key = ? WHERE code_sha256 = ?")
+    sqlx::query("UPDATE enrolment_codes SET used_by_key = $1 WHERE code_sha256 = $2")
         .bind(candidate.key_id)
         .bind(candidate.code_sha256)
         .execute(&mut *tx)
@@ -216,6 +236,6 @@ async fn redeem_in(tx: &mut SqliteConnection, candidate: &Candidate<'_>) -> Resu
     Ok(Redeemed::Enrolled(Box::new(device)))
 }
 
-async fn device(tx: &mut SqliteConnection, key_id: &str) -> Result<Option<Device>, sqlx::Error> {
-    sqlx::query_as(devices!("WHERE key_id = ?")).bind(key_id).fetch_optional(tx).await
+async fn device(tx: &mut AnyConnection, key_id: &str) -> Result<Option<Device>, sqlx::Error> {
+    sqlx::query_as(devices!("WHERE key_id = $1")).bind(key_id).fetch_optional(tx).await
 }

@@ -4,7 +4,7 @@ use assay_bundle::consent::Consent;
 use assay_bundle::statement::{self, Signed, StatementError};
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, StoreError, TenantStore};
 
 /// The consent that counts for a request.
 #[derive(Clone, Debug, FromRow)]
@@ -46,24 +46,26 @@ pub enum Kept {
     Closed,
 }
 
-impl Store {
-    /// Keeps a consent. It replaces another one, unless the device has announced an upload since then that has not
+impl TenantStore<'_> {
+    /// Keeps a consent of a device. It replaces another one, unless the device has announced an upload since then that has not
     /// been answered yet: those bytes may be the ones that were consented to.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn keep_consent(
         &self,
+        device_id: &str,
         consent: &Consent,
         signed: &Signed,
         now: i64,
     ) -> Result<Kept, StoreError> {
         const DOING: &str = "keep a consent";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.store.begin(&[Only::Device(device_id)]).await.doing(DOING)?;
         let current: Option<ConsentRow> = sqlx::query_as(
             "SELECT id, request_id, manifest_sha256, document, signature, received_at
-             FROM consents WHERE request_id = ? AND replaced_at IS NULL",
+             FROM consents WHERE tenant = $1 AND request_id = $2 AND replaced_at IS NULL",
         )
+        .bind(self.tenant)
         .bind(&consent.request_id)
         .fetch_optional(&mut *tx)
         .await
@@ -71,22 +73,29 @@ impl Store {
         if current.as_ref().is_some_and(|current| current.document == signed.document) {
             return Ok(Kept::Same);
         }
-        let open: Option<String> = sqlx::query_scalar(
-            "SELECT device_id FROM requests WHERE id = ? AND state = 'open' AND expires_at > ?",
+        let open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM requests
+             WHERE tenant = $1 AND id = $2 AND device_id = $3 AND state = 'open' AND expires_at > $4",
         )
+        .bind(self.tenant)
         .bind(&consent.request_id)
+        .bind(device_id)
         .bind(now)
-        .fetch_optional(&mut *tx)
+        .fetch_one(&mut *tx)
         .await
         .doing(DOING)?;
-        let Some(device_id) = open else { return Ok(Kept::Closed) };
+        if open == 0 {
+            return Ok(Kept::Closed);
+        }
         if let Some(current) = current {
             let under_way: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM uploads LEFT JOIN bundles ON bundles.id = uploads.bundle_id
-                 WHERE uploads.device_id = ? AND uploads.created_at >= ?
+                "SELECT count(*) FROM uploads
+                     LEFT JOIN bundles ON bundles.id = uploads.bundle_id AND bundles.tenant = $1
+                 WHERE uploads.tenant = $1 AND uploads.device_id = $2 AND uploads.created_at >= $3
                      AND (uploads.bundle_id IS NULL OR bundles.state = 'pending')",
             )
-            .bind(&device_id)
+            .bind(self.tenant)
+            .bind(device_id)
             .bind(current.received_at)
             .fetch_one(&mut *tx)
             .await
@@ -94,7 +103,8 @@ impl Store {
             if under_way > 0 {
                 return Ok(Kept::UnderWay);
             }
-            sqlx::query("UPDATE consents SET replaced_at = ? WHERE id = ?")
+            sqlx::query("UPDATE consents SET replaced_at = $2 WHERE tenant = $1 AND id = $3")
+                .bind(self.tenant)
                 .bind(now)
                 .bind(current.id)
                 .execute(&mut *tx)
@@ -102,9 +112,10 @@ impl Store {
                 .doing(DOING)?;
         }
         sqlx::query(
-            "INSERT INTO consents (request_id, manifest_sha256, document, signature, received_at)
-             VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO consents (tenant, request_id, manifest_sha256, document, signature, received_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
+        .bind(self.tenant)
         .bind(&consent.request_id)
         .bind(&consent.manifest_sha256)
         .bind(&signed.document)
@@ -124,10 +135,11 @@ impl Store {
     pub async fn consent(&self, request_id: &str) -> Result<Option<ConsentRow>, StoreError> {
         sqlx::query_as(
             "SELECT id, request_id, manifest_sha256, document, signature, received_at
-             FROM consents WHERE request_id = ? AND replaced_at IS NULL",
+             FROM consents WHERE tenant = $1 AND request_id = $2 AND replaced_at IS NULL",
         )
+        .bind(self.tenant)
         .bind(request_id)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.store.readers)
         .await
         .doing("find a consent")
     }

@@ -1,12 +1,14 @@
 //! Devices: one row for each enrolment, with the key that counts now. Earlier keys are in [`super::key_life`].
 
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, Store, StoreError, Tenant, TenantStore};
 
 /// An enrolled key.
 #[derive(Clone, Debug, FromRow)]
 pub struct Device {
+    /// Whose it is.
+    pub tenant: Tenant,
     /// Portal's name for it.
     pub id: String,
     /// `SHA256:…`.
@@ -49,7 +51,7 @@ impl Device {
 macro_rules! devices {
     ($tail:literal) => {
         concat!(
-            "SELECT id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at, revoked_reason, moved_to,
+            "SELECT tenant, id, key_id, public_key, model, serial, enrolled_at, last_seq, revoked_at, revoked_reason, moved_to,
                  doubt, doubt_words, doubt_at
              FROM devices ",
             $tail
@@ -59,14 +61,29 @@ macro_rules! devices {
 pub(super) use devices;
 
 impl Store {
+    /// The device whose key signed something: whoever has the key is heard, and gets its tenant from here.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn caller_by_key(&self, key_id: &str) -> Result<Option<Device>, StoreError> {
+        sqlx::query_as(devices!("WHERE key_id = $1"))
+            .bind(key_id)
+            .fetch_optional(&self.readers)
+            .await
+            .doing("find a device by its key")
+    }
+}
+
+impl TenantStore<'_> {
     /// The device of a key.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn device_by_key(&self, key_id: &str) -> Result<Option<Device>, StoreError> {
-        sqlx::query_as(devices!("WHERE key_id = ?"))
+        sqlx::query_as(devices!("WHERE tenant = $1 AND key_id = $2"))
+            .bind(self.tenant)
             .bind(key_id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.store.readers)
             .await
             .doing("find a device by its key")
     }
@@ -76,9 +93,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn device(&self, id: &str) -> Result<Option<Device>, StoreError> {
-        sqlx::query_as(devices!("WHERE id = ?"))
+        sqlx::query_as(devices!("WHERE tenant = $1 AND id = $2"))
+            .bind(self.tenant)
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.store.readers)
             .await
             .doing("find a device")
     }
@@ -88,10 +106,11 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn same_serial(&self, device: &Device) -> Result<Vec<Device>, StoreError> {
-        sqlx::query_as(devices!("WHERE serial = ? AND id <> ? ORDER BY enrolled_at"))
+        sqlx::query_as(devices!("WHERE tenant = $1 AND serial = $2 AND id <> $3 ORDER BY enrolled_at"))
+            .bind(self.tenant)
             .bind(&device.serial)
             .bind(&device.id)
-            .fetch_all(&self.readers)
+            .fetch_all(&self.store.readers)
             .await
             .doing("find other keys of a serial number")
     }
@@ -101,11 +120,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn devices_named(&self, text: &str) -> Result<Vec<Device>, StoreError> {
-        sqlx::query_as(devices!("WHERE id = ?1 OR key_id = ?1 OR serial = ?1 ORDER BY enrolled_at"))
-            .bind(text)
-            .fetch_all(&self.readers)
-            .await
-            .doing("find devices by name")
+        sqlx::query_as(devices!(
+            "WHERE tenant = $1 AND (id = $2 OR key_id = $2 OR serial = $2) ORDER BY enrolled_at"
+        ))
+        .bind(self.tenant)
+        .bind(text)
+        .fetch_all(&self.store.readers)
+        .await
+        .doing("find devices by name")
     }
 
     /// Revokes a key and cancels its open requests; `false` when it was revoked before.
@@ -114,40 +136,10 @@ impl Store {
     /// When the database fails.
     pub async fn revoke_device(&self, id: &str, words: &str, now: i64) -> Result<bool, StoreError> {
         const DOING: &str = "revoke a key";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
-        let done = sqlx::query(
-            "UPDATE devices SET revoked_at = ?, revoked_reason = ? WHERE id = ? AND revoked_at IS NULL",
-        )
-        .bind(now)
-        .bind(words)
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .doing(DOING)?;
-        if done.rows_affected() == 1 {
-            super::key_life::note(&mut tx, id, now, "revoked", words).await.doing(DOING)?;
-        }
-        sqlx::query(
-            "UPDATE requests SET state = 'cancelled', words = ?, closed_at = ?
-             WHERE device_id = ? AND state = 'open'",
-        )
-        .bind(words)
-        .bind(now)
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .doing(DOING)?;
-        sqlx::query(
-            "UPDATE support_sessions SET closed_at = ?
-             WHERE device_id = ? AND closed_at IS NULL AND stopped_at IS NULL",
-        )
-        .bind(now)
-        .bind(id)
-        .execute(&mut *tx)
-        .await
-        .doing(DOING)?;
+        let mut tx = self.store.begin(&[Only::Device(id)]).await.doing(DOING)?;
+        let done = revoke_in(&mut tx, self.tenant, id, words, now).await.doing(DOING)?;
         tx.commit().await.doing(DOING)?;
-        Ok(done.rows_affected() == 1)
+        Ok(done)
     }
 
     /// How many devices are enrolled.
@@ -155,9 +147,52 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn device_count(&self) -> Result<i64, StoreError> {
-        sqlx::query_scalar("SELECT count(*) FROM devices")
-            .fetch_one(&self.readers)
+        sqlx::query_scalar("SELECT count(*) FROM devices WHERE tenant = $1")
+            .bind(self.tenant)
+            .fetch_one(&self.store.readers)
             .await
             .doing("count devices")
     }
+}
+
+/// Revokes a key inside the caller's transaction; `false` when it was revoked before.
+pub(super) async fn revoke_in(
+    tx: &mut AnyConnection,
+    tenant: &Tenant,
+    id: &str,
+    words: &str,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE devices SET revoked_at = $2, revoked_reason = $3 WHERE tenant = $1 AND id = $4 AND revoked_at IS NULL",
+    ).bind(tenant)
+    .bind(now)
+    .bind(words)
+    .bind(id)
+    .execute(&mut *tx)
+    .await
+    ?;
+    if done.rows_affected() == 1 {
+        super::key_life::note(tx, tenant, id, now, "revoked", words).await?;
+    }
+    sqlx::query(
+        "UPDATE requests SET state = 'cancelled', words = $2, closed_at = $3
+         WHERE tenant = $1 AND device_id = $4 AND state = 'open'",
+    )
+    .bind(tenant)
+    .bind(words)
+    .bind(now)
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "UPDATE support_sessions SET closed_at = $2
+         WHERE tenant = $1 AND device_id = $3 AND closed_at IS NULL AND stopped_at IS NULL",
+    )
+    .bind(tenant)
+    .bind(now)
+    .bind(id)
+    .execute(&mut *tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

@@ -8,7 +8,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn add_failure(&self, kind: &str, subject: &str, now: i64) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO failures (kind, subject, at) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO failures (kind, subject, at) VALUES ($1, $2, $3)")
             .bind(kind)
             .bind(subject)
             .bind(now)
@@ -23,7 +23,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn failures_of(&self, kind: &str, subject: &str, since: i64) -> Result<i64, StoreError> {
-        sqlx::query_scalar("SELECT count(*) FROM failures WHERE kind = ? AND subject = ? AND at > ?")
+        sqlx::query_scalar("SELECT count(*) FROM failures WHERE kind = $1 AND subject = $2 AND at > $3")
             .bind(kind)
             .bind(subject)
             .bind(since)
@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn failures_in_all(&self, kind: &str, since: i64) -> Result<i64, StoreError> {
-        sqlx::query_scalar("SELECT count(*) FROM failures WHERE kind = ? AND at > ?")
+        sqlx::query_scalar("SELECT count(*) FROM failures WHERE kind = $1 AND at > $2")
             .bind(kind)
             .bind(since)
             .fetch_one(&self.readers)
@@ -51,8 +51,8 @@ impl Store {
     /// When the database fails.
     pub async fn take_back(&self, kind: &str, subject: &str, at: i64) -> Result<(), StoreError> {
         sqlx::query(
-            "DELETE FROM failures WHERE rowid =
-                 (SELECT max(rowid) FROM failures WHERE kind = ? AND subject = ? AND at = ?)",
+            "DELETE FROM failures WHERE id =
+                 (SELECT max(id) FROM failures WHERE kind = $1 AND subject = $2 AND at = $3)",
         )
         .bind(kind)
         .bind(subject)
@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn forgive(&self, kind: &str, subject: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM failures WHERE kind = ? AND subject = ?")
+        sqlx::query("DELETE FROM failures WHERE kind = $1 AND subject = $2")
             .bind(kind)
             .bind(subject)
             .execute(&self.writer)
@@ -82,7 +82,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn prune_failures(&self, before: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM failures WHERE at < ?")
+        sqlx::query("DELETE FROM failures WHERE at < $1")
             .bind(before)
             .execute(&self.writer)
             .await

@@ -7,9 +7,9 @@
 
 use assay_bundle::entitlement::Purchase;
 use jiff::civil::Date;
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{AnyConnection, FromRow};
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, Store, StoreError};
 use crate::ledger::import::{Line, Remark, apply, make};
 use crate::ledger::record::{Price, Record, Status, serial};
 use crate::ledger::rules::{self, Reinstated, RuleError, Swap};
@@ -119,15 +119,15 @@ macro_rules! rows {
     };
 }
 
-async fn find(tx: &mut SqliteConnection, serial: &str) -> Result<Option<Record>, sqlx::Error> {
+async fn find(tx: &mut AnyConnection, serial: &str) -> Result<Option<Record>, sqlx::Error> {
     let row: Option<Row> =
-        sqlx::query_as(rows!("WHERE serial = ?")).bind(serial).fetch_optional(&mut *tx).await?;
+        sqlx::query_as(rows!("WHERE serial = $1")).bind(serial).fetch_optional(&mut *tx).await?;
     row.map(Row::record).transpose()
 }
 
 /// Writes one record with its line in the audit. What did not change is not written.
 async fn put(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     before: Option<&Record>,
     after: &Record,
     action: &str,
@@ -144,7 +144,7 @@ async fn put(
     sqlx::query(
         "INSERT INTO ledger (serial, status, replaced_by, replaces, sold_to, price_hundredths, currency, purchase,
              changed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (serial) DO UPDATE SET status = excluded.status, replaced_by = excluded.replaced_by,
              replaces = excluded.replaces, sold_to = excluded.sold_to, price_hundredths = excluded.price_hundredths,
              currency = excluded.currency, purchase = excluded.purchase, changed_at = excluded.changed_at",
@@ -161,7 +161,7 @@ async fn put(
     .execute(&mut *tx)
     .await?;
     sqlx::query(
-        "INSERT INTO ledger_audit (at, who, serial, action, reason, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger_audit (at, who, serial, action, reason, before, after) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(actor.now)
     .bind(actor.who)
@@ -178,7 +178,7 @@ async fn put(
 /// Both records of a unit and its replacement. The unit that gives comes first: the index that keeps coverage in one
 /// place looks at every statement, not only at the end.
 async fn put_swap(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     before: (&Record, Option<&Record>),
     after: &Swap,
     action: &str,
@@ -217,7 +217,7 @@ impl Store {
     /// When the database fails.
     pub async fn ledger_after(&self, serial: &str) -> Result<Vec<Record>, StoreError> {
         const DOING: &str = "list the ledger";
-        let rows: Vec<Row> = sqlx::query_as(rows!("WHERE serial > ? ORDER BY serial LIMIT ?"))
+        let rows: Vec<Row> = sqlx::query_as(rows!("WHERE serial > $1 ORDER BY serial LIMIT $2"))
             .bind(serial)
             .bind(PAGE)
             .fetch_all(&self.readers)
@@ -233,7 +233,7 @@ impl Store {
     pub async fn ledger_history(&self, serial: &str, limit: i64) -> Result<Vec<Change>, StoreError> {
         sqlx::query_as(
             "SELECT at, who, serial, action, reason, before, after FROM ledger_audit
-             WHERE serial = ? ORDER BY id DESC LIMIT ?",
+             WHERE serial = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(serial)
         .bind(limit)
@@ -249,7 +249,7 @@ impl Store {
     /// When the database fails.
     pub async fn ledger_editors(&self, serial: &str) -> Result<Vec<String>, StoreError> {
         sqlx::query_scalar(
-            "SELECT DISTINCT who FROM ledger_audit WHERE serial = ? AND action IN ('set', 'import') ORDER BY who",
+            "SELECT DISTINCT who FROM ledger_audit WHERE serial = $1 AND action IN ('set', 'import') ORDER BY who",
         )
         .bind(serial)
         .fetch_all(&self.readers)
@@ -268,7 +268,7 @@ impl Store {
         actor: &Actor<'_>,
     ) -> Result<Record, LedgerError> {
         const DOING: &str = "change a unit in the ledger";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         let before = find(&mut tx, &line.serial).await.doing(DOING)?;
         let after = match &before {
             Some(record) => apply(record, &line.edits)?,
@@ -290,7 +290,7 @@ impl Store {
         actor: &Actor<'_>,
     ) -> Result<Record, LedgerError> {
         const DOING: &str = "change the status of a unit";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         let before =
             find(&mut tx, serial).await.doing(DOING)?.ok_or_else(|| RuleError::Unknown(serial.to_owned()))?;
         let after = rules::change_status(&before, status)?;
@@ -310,7 +310,7 @@ impl Store {
         actor: &Actor<'_>,
     ) -> Result<Imported, StoreError> {
         const DOING: &str = "import into the ledger";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         let mut imported = Imported::default();
         for line in lines {
             let before = find(&mut tx, &line.serial).await.doing(DOING)?;
@@ -358,7 +358,7 @@ impl Store {
         actor: &Actor<'_>,
     ) -> Result<Swap, LedgerError> {
         const DOING: &str = "move coverage to a replacement";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         let swap = ship_in(&mut tx, holder, original, replacement, actor).await?;
         tx.commit().await.doing(DOING)?;
         Ok(swap)
@@ -377,7 +377,7 @@ impl Store {
     ) -> Result<Swap, LedgerError> {
         const DOING: &str = "move coverage on to the next replacement";
         const ACTION: &str = "lost-outbound";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         hold::held_by(&mut tx, original, holder).await?;
         hold::not_held(&mut tx, next.0).await?;
         let before = known(&mut tx, original).await?;
@@ -402,7 +402,7 @@ impl Store {
         actor: &Actor<'_>,
     ) -> Result<Reinstated, LedgerError> {
         const DOING: &str = "reinstate an original warranty";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         hold::held_by(&mut tx, original, holder).await?;
         let before = (known(&mut tx, original).await?, known(&mut tx, replacement).await?);
         let reinstated = rules::reinstate(&before.0, &before.1, inspected)?;
@@ -414,13 +414,13 @@ impl Store {
     }
 }
 
-async fn known(tx: &mut SqliteConnection, serial: &str) -> Result<Record, LedgerError> {
+async fn known(tx: &mut AnyConnection, serial: &str) -> Result<Record, LedgerError> {
     let found = find(tx, serial).await.doing("find a unit in the ledger")?;
     Ok(found.ok_or_else(|| RuleError::Unknown(serial.to_owned()))?)
 }
 
 /// Whether a unit may be enrolled with this serial number. What the ledger does not have may be.
-pub(super) async fn may_enrol(tx: &mut SqliteConnection, told: Option<&str>) -> Result<bool, sqlx::Error> {
+pub(super) async fn may_enrol(tx: &mut AnyConnection, told: Option<&str>) -> Result<bool, sqlx::Error> {
     match told.and_then(|told| serial(told).ok()) {
         Some(serial) => Ok(find(tx, &serial).await?.is_none_or(|unit| unit.status.may_enrol())),
         None => Ok(true),
@@ -429,7 +429,7 @@ pub(super) async fn may_enrol(tx: &mut SqliteConnection, told: Option<&str>) -> 
 
 /// What a shipment does to the ledger, inside the caller's transaction.
 pub(super) async fn ship_in(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     holder: &Holder<'_>,
     original: &str,
     (serial, model): (&str, Option<&str>),

@@ -9,7 +9,7 @@ impl Store {
     /// When the database fails.
     pub async fn spend_nonce(&self, key_id: &str, nonce: &str, expires_at: i64) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO nonces (key_id, nonce, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO nonces (key_id, nonce, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind(key_id)
         .bind(nonce)
@@ -25,7 +25,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn prune_nonces(&self, now: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM nonces WHERE expires_at < ?")
+        sqlx::query("DELETE FROM nonces WHERE expires_at < $1")
             .bind(now)
             .execute(&self.writer)
             .await

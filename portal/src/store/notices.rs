@@ -5,7 +5,7 @@ use assay_bundle::statement::STATEMENT_FORMAT;
 use sqlx::FromRow;
 
 use super::devices::Device;
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, StoreError, TenantStore};
 
 /// The latest version, as the operator set it.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -46,22 +46,23 @@ impl Replacement {
     }
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Sets the latest version.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn set_notice(&self, notice: &Notice, now: i64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO update_notice (only, version, sha256, url, set_at) VALUES (1, ?, ?, ?, ?)
-             ON CONFLICT (only) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256,
+            "INSERT INTO update_notice (tenant, version, sha256, url, set_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (tenant) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256,
                  url = excluded.url, set_at = excluded.set_at",
         )
+        .bind(self.tenant)
         .bind(&notice.version)
         .bind(&notice.sha256)
         .bind(&notice.url)
         .bind(now)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("set the latest version")?;
         Ok(())
@@ -72,8 +73,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn notice(&self) -> Result<Option<Notice>, StoreError> {
-        sqlx::query_as("SELECT version, sha256, url FROM update_notice")
-            .fetch_optional(&self.readers)
+        sqlx::query_as("SELECT version, sha256, url FROM update_notice WHERE tenant = $1")
+            .bind(self.tenant)
+            .fetch_optional(&self.store.readers)
             .await
             .doing("find the latest version")
     }
@@ -84,16 +86,17 @@ impl Store {
     /// When the database fails.
     pub async fn name_replacement(&self, replacement: &Replacement, now: i64) -> Result<(), StoreError> {
         const DOING: &str = "name a replacement";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
-        sqlx::query("DELETE FROM replacements WHERE old_serial = ? OR new_serial = ?")
+        let mut tx = self.store.begin(&[Only::Replacements(self.tenant.id())]).await.doing(DOING)?;
+        sqlx::query("DELETE FROM replacements WHERE tenant = $1 AND (old_serial = $2 OR new_serial = $3)")
+            .bind(self.tenant)
             .bind(&replacement.old_serial)
             .bind(&replacement.new_serial)
             .execute(&mut *tx)
             .await
             .doing(DOING)?;
         sqlx::query(
-            "INSERT INTO replacements (old_serial, new_serial, case_id, created_at) VALUES (?, ?, ?, ?)",
-        )
+            "INSERT INTO replacements (tenant, old_serial, new_serial, case_id, created_at) VALUES ($1, $2, $3, $4, $5)",
+        ).bind(self.tenant)
         .bind(&replacement.old_serial)
         .bind(&replacement.new_serial)
         .bind(&replacement.case_id)
@@ -110,10 +113,10 @@ impl Store {
     /// When the database fails.
     pub async fn replacement_of(&self, serial: &str) -> Result<Option<Replacement>, StoreError> {
         sqlx::query_as(
-            "SELECT old_serial, new_serial, case_id FROM replacements WHERE old_serial = ?1 OR new_serial = ?1",
-        )
+            "SELECT old_serial, new_serial, case_id FROM replacements WHERE tenant = $1 AND (old_serial = $2 OR new_serial = $2)",
+        ).bind(self.tenant)
         .bind(serial)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.store.readers)
         .await
         .doing("find a replacement")
     }
@@ -124,11 +127,11 @@ impl Store {
     /// When the database fails.
     pub async fn replacement_by(&self, device: &Device) -> Result<Option<Replacement>, StoreError> {
         sqlx::query_as(
-            "SELECT old_serial, new_serial, case_id FROM replacements WHERE new_serial = ? OR new_serial = ?",
-        )
+            "SELECT old_serial, new_serial, case_id FROM replacements WHERE tenant = $1 AND (new_serial = $2 OR new_serial = $3)",
+        ).bind(self.tenant)
         .bind(&device.serial)
         .bind(&device.id)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.store.readers)
         .await
         .doing("find a replacement")
     }
@@ -138,9 +141,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn end_replacement(&self, old_serial: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM replacements WHERE old_serial = ?")
+        let done = sqlx::query("DELETE FROM replacements WHERE tenant = $1 AND old_serial = $2")
+            .bind(self.tenant)
             .bind(old_serial)
-            .execute(&self.writer)
+            .execute(&self.store.writer)
             .await
             .doing("end a replacement")?;
         Ok(done.rows_affected() > 0)

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, StoreError, TenantStore};
 
 /// Reports that are kept of one device: a month of daily ones.
 pub const KEPT: i64 = 31;
@@ -16,7 +16,7 @@ pub struct KeptReport {
     pub report: String,
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Keeps a report, and forgets the oldest of the device beyond [`KEPT`].
     ///
     /// # Errors
@@ -29,8 +29,8 @@ impl Store {
         report: &str,
     ) -> Result<(), StoreError> {
         let doing = "keep a health report";
-        let mut change = self.writer.begin().await.doing(doing)?;
-        sqlx::query("INSERT INTO health_reports (id, device_id, received_at, report) VALUES (?, ?, ?, ?)")
+        let mut change = self.store.writer.begin().await.doing(doing)?;
+        sqlx::query("INSERT INTO health_reports (tenant, id, device_id, received_at, report) VALUES ($1, $2, $3, $4, $5)").bind(self.tenant)
             .bind(id)
             .bind(device_id)
             .bind(received_at)
@@ -39,9 +39,9 @@ impl Store {
             .await
             .doing(doing)?;
         sqlx::query(
-            "DELETE FROM health_reports WHERE device_id = ? AND id NOT IN
-                 (SELECT id FROM health_reports WHERE device_id = ? ORDER BY received_at DESC, id DESC LIMIT ?)",
-        )
+            "DELETE FROM health_reports WHERE tenant = $1 AND device_id = $2 AND id NOT IN
+                 (SELECT id FROM health_reports WHERE tenant = $1 AND device_id = $3 ORDER BY received_at DESC, id DESC LIMIT $4)",
+        ).bind(self.tenant)
         .bind(device_id)
         .bind(device_id)
         .bind(KEPT)
@@ -57,12 +57,13 @@ impl Store {
     /// When the database fails.
     pub async fn reports_of_device(&self, device_id: &str, most: i64) -> Result<Vec<KeptReport>, StoreError> {
         sqlx::query_as(
-            "SELECT received_at, report FROM health_reports WHERE device_id = ?
-             ORDER BY received_at DESC, id DESC LIMIT ?",
+            "SELECT received_at, report FROM health_reports WHERE tenant = $1 AND device_id = $2
+             ORDER BY received_at DESC, id DESC LIMIT $3",
         )
+        .bind(self.tenant)
         .bind(device_id)
         .bind(most)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.store.readers)
         .await
         .doing("list health reports")
     }

@@ -4,7 +4,7 @@ use assay_bundle::statement::{self, Signed, StatementError};
 use assay_bundle::support_request::SupportRequest;
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Flag, Only, StoreError, TenantStore, can_be, kept};
 
 /// A request.
 #[derive(Clone, Debug, FromRow)]
@@ -32,7 +32,8 @@ pub struct RequestRow {
     /// Bundle that answered it.
     pub bundle_id: Option<String>,
     /// Whether its receipt says that it is ready for remote support.
-    pub ready: bool,
+    #[sqlx(try_from = "i64")]
+    pub ready: Flag,
 }
 
 impl RequestRow {
@@ -61,7 +62,7 @@ impl RequestRow {
             "open" => "open",
             "denied" => "denied by the owner",
             "cancelled" => "cancelled",
-            _ if self.ready => "ready for remote support",
+            _ if self.ready.is_set() => "ready for remote support",
             _ => "answered",
         }
     }
@@ -78,7 +79,7 @@ macro_rules! rows {
     };
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Keeps a new request, unless the device has as many open ones as it may: then `false`.
     ///
     /// # Errors
@@ -89,11 +90,14 @@ impl Store {
         signed: &Signed,
         most_open: i64,
     ) -> Result<bool, StoreError> {
+        const DOING: &str = "keep a support request";
+        let mut tx = self.store.begin(&[Only::Device(&request.device_id)]).await.doing(DOING)?;
         let done = sqlx::query(
-            "INSERT INTO requests (id, device_id, nonce, engineer, issued_at, expires_at, document, signature)
-             SELECT ?, ?, ?, ?, ?, ?, ?, ?
-             WHERE (SELECT count(*) FROM requests WHERE device_id = ? AND state = 'open' AND expires_at > ?) < ?",
-        )
+            "INSERT INTO requests (tenant, id, device_id, nonce, engineer, issued_at, expires_at, document, signature)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+             WHERE (SELECT count(*) FROM requests
+                    WHERE tenant = $1 AND device_id = $10 AND state = 'open' AND expires_at > $11) < $12",
+        ).bind(self.tenant)
         .bind(&request.id)
         .bind(&request.device_id)
         .bind(&request.nonce)
@@ -105,9 +109,10 @@ impl Store {
         .bind(&request.device_id)
         .bind(request.issued_unix_s)
         .bind(most_open)
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await
-        .doing("keep a support request")?;
+        .doing(DOING)?;
+        tx.commit().await.doing(DOING)?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -116,9 +121,13 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn request(&self, id: &str) -> Result<Option<RequestRow>, StoreError> {
-        sqlx::query_as(rows!("WHERE id = ?"))
+        if !can_be(id) {
+            return Ok(None);
+        }
+        sqlx::query_as(rows!("WHERE tenant = $1 AND id = $2"))
+            .bind(self.tenant)
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.store.readers)
             .await
             .doing("find a support request")
     }
@@ -140,12 +149,15 @@ impl Store {
         device_id: Option<&str>,
         limit: i64,
     ) -> Result<Vec<RequestRow>, StoreError> {
-        sqlx::query_as(rows!("WHERE ?1 IS NULL OR device_id = ?1 ORDER BY issued_at DESC, id DESC LIMIT ?2"))
-            .bind(device_id)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .doing("list support requests")
+        sqlx::query_as(rows!(
+            "WHERE tenant = $1 AND ($2 IS NULL OR device_id = $2) ORDER BY issued_at DESC, id DESC LIMIT $3"
+        ))
+        .bind(self.tenant)
+        .bind(device_id)
+        .bind(limit)
+        .fetch_all(&self.store.readers)
+        .await
+        .doing("list support requests")
     }
 
     /// Open requests of a device, oldest first.
@@ -154,11 +166,11 @@ impl Store {
     /// When the database fails.
     pub async fn open_requests(&self, device_id: &str, now: i64) -> Result<Vec<RequestRow>, StoreError> {
         sqlx::query_as(rows!(
-            "WHERE device_id = ? AND state = 'open' AND expires_at > ? ORDER BY issued_at, id"
-        ))
+            "WHERE tenant = $1 AND device_id = $2 AND state = 'open' AND expires_at > $3 ORDER BY issued_at, id"
+        )).bind(self.tenant)
         .bind(device_id)
         .bind(now)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.store.readers)
         .await
         .doing("list open support requests")
     }
@@ -174,13 +186,13 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<String>, StoreError> {
         sqlx::query_scalar(
-            "SELECT id FROM requests WHERE device_id = ? AND state = 'cancelled' AND expires_at > ?
-             ORDER BY closed_at DESC, id DESC LIMIT ?",
-        )
+            "SELECT id FROM requests WHERE tenant = $1 AND device_id = $2 AND state = 'cancelled' AND expires_at > $3
+             ORDER BY closed_at DESC, id DESC LIMIT $4",
+        ).bind(self.tenant)
         .bind(device_id)
         .bind(now)
         .bind(limit)
-        .fetch_all(&self.readers)
+        .fetch_all(&self.store.readers)
         .await
         .doing("list cancelled support requests")
     }
@@ -197,13 +209,13 @@ impl Store {
         now: i64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE requests SET state = ?, words = ?, closed_at = ? WHERE id = ? AND state = 'open'",
-        )
+            "UPDATE requests SET state = $2, words = $3, closed_at = $4 WHERE tenant = $1 AND id = $5 AND state = 'open'",
+        ).bind(self.tenant)
         .bind(state)
-        .bind(words)
+        .bind(kept(words).as_ref())
         .bind(now)
         .bind(id)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("close a support request")?;
         Ok(done.rows_affected() == 1)

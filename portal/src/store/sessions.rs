@@ -3,7 +3,7 @@
 use assay_bundle::statement::Signed;
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, StoreError, TenantStore};
 
 /// A session.
 #[derive(Clone, Debug, FromRow)]
@@ -63,17 +63,17 @@ macro_rules! rows {
     };
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Opens a session; `false` when the request has one that is not over.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_support_session(&self, session: &SupportSession) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "INSERT INTO support_sessions (id, request_id, device_id, engineer, method, most_hours, opened_at,
+            "INSERT INTO support_sessions (tenant, id, request_id, device_id, engineer, method, most_hours, opened_at,
                  start_before)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        )
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+        ).bind(self.tenant)
         .bind(&session.id)
         .bind(&session.request_id)
         .bind(&session.device_id)
@@ -82,7 +82,7 @@ impl Store {
         .bind(session.most_hours)
         .bind(session.opened_at)
         .bind(session.start_before)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("open a remote session")?;
         Ok(done.rows_affected() == 1)
@@ -93,9 +93,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn support_session(&self, id: &str) -> Result<Option<SupportSession>, StoreError> {
-        sqlx::query_as(rows!("WHERE id = ?"))
+        sqlx::query_as(rows!("WHERE tenant = $1 AND id = $2"))
+            .bind(self.tenant)
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.store.readers)
             .await
             .doing("find a remote session")
     }
@@ -109,12 +110,15 @@ impl Store {
         device_id: Option<&str>,
         limit: i64,
     ) -> Result<Vec<SupportSession>, StoreError> {
-        sqlx::query_as(rows!("WHERE ?1 IS NULL OR device_id = ?1 ORDER BY opened_at DESC, id DESC LIMIT ?2"))
-            .bind(device_id)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await
-            .doing("list remote sessions")
+        sqlx::query_as(rows!(
+            "WHERE tenant = $1 AND ($2 IS NULL OR device_id = $2) ORDER BY opened_at DESC, id DESC LIMIT $3"
+        ))
+        .bind(self.tenant)
+        .bind(device_id)
+        .bind(limit)
+        .fetch_all(&self.store.readers)
+        .await
+        .doing("list remote sessions")
     }
 
     /// Keeps the record of the owner's start; `false` when it was started, or is over.
@@ -129,15 +133,15 @@ impl Store {
         signed: &Signed,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE support_sessions SET started_at = ?, hard_expiry = ?, start_document = ?, start_signature = ?
-             WHERE id = ? AND started_at IS NULL AND closed_at IS NULL",
-        )
+            "UPDATE support_sessions SET started_at = $2, hard_expiry = $3, start_document = $4, start_signature = $5
+             WHERE tenant = $1 AND id = $6 AND started_at IS NULL AND closed_at IS NULL",
+        ).bind(self.tenant)
         .bind(started_at)
         .bind(hard_expiry)
         .bind(&signed.document)
         .bind(&signed.signature)
         .bind(id)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("start a remote session")?;
         Ok(done.rows_affected() == 1)
@@ -154,14 +158,15 @@ impl Store {
         signed: &Signed,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE support_sessions SET stopped_at = ?, stop_document = ?, stop_signature = ?
-             WHERE id = ? AND started_at IS NOT NULL AND stopped_at IS NULL",
+            "UPDATE support_sessions SET stopped_at = $2, stop_document = $3, stop_signature = $4
+             WHERE tenant = $1 AND id = $5 AND started_at IS NOT NULL AND stopped_at IS NULL",
         )
+        .bind(self.tenant)
         .bind(stopped_at)
         .bind(&signed.document)
         .bind(&signed.signature)
         .bind(id)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("stop a remote session")?;
         Ok(done.rows_affected() == 1)
@@ -173,11 +178,11 @@ impl Store {
     /// When the database fails.
     pub async fn close_support_session(&self, id: &str, now: i64) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE support_sessions SET closed_at = ? WHERE id = ? AND closed_at IS NULL AND stopped_at IS NULL",
-        )
+            "UPDATE support_sessions SET closed_at = $2 WHERE tenant = $1 AND id = $3 AND closed_at IS NULL AND stopped_at IS NULL",
+        ).bind(self.tenant)
         .bind(now)
         .bind(id)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("close a remote session")?;
         Ok(done.rows_affected() == 1)

@@ -2,11 +2,13 @@
 
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, Store, StoreError, Tenant, TenantStore};
 
 /// One upload.
 #[derive(Clone, Debug, FromRow)]
 pub struct Upload {
+    /// Whose tenant.
+    pub tenant: Tenant,
     /// Portal's name for it.
     pub id: String,
     /// Whose it is.
@@ -49,6 +51,7 @@ pub struct NewUpload<'a> {
 }
 
 /// How a creation ended.
+#[derive(Debug)]
 pub enum Created {
     /// It is new.
     New(Upload),
@@ -58,18 +61,18 @@ pub enum Created {
     TooMany,
 }
 
-impl Store {
+impl TenantStore<'_> {
     /// Creates an upload, or finds the one that the same device announced with the same digest.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn create_upload(&self, new: &NewUpload<'_>) -> Result<Created, StoreError> {
         const DOING: &str = "create an upload";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.store.begin(&[Only::Device(new.device_id)]).await.doing(DOING)?;
         let same: Option<Upload> = sqlx::query_as(
-            "SELECT id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id
-             FROM uploads WHERE device_id = ? AND announced_sha256 = ?",
-        )
+            "SELECT tenant, id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id
+             FROM uploads WHERE tenant = $1 AND device_id = $2 AND announced_sha256 = $3",
+        ).bind(self.tenant)
         .bind(new.device_id)
         .bind(new.sha256)
         .fetch_optional(&mut *tx)
@@ -79,8 +82,8 @@ impl Store {
             return Ok(Created::Same(upload));
         }
         let open: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM uploads WHERE device_id = ? AND offset_bytes < length_bytes",
-        )
+            "SELECT count(*) FROM uploads WHERE tenant = $1 AND device_id = $2 AND offset_bytes < length_bytes",
+        ).bind(self.tenant)
         .bind(new.device_id)
         .fetch_one(&mut *tx)
         .await
@@ -89,10 +92,10 @@ impl Store {
             return Ok(Created::TooMany);
         }
         let upload: Upload = sqlx::query_as(
-            "INSERT INTO uploads (id, device_id, announced_sha256, length_bytes, created_at, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?)
-             RETURNING id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id",
-        )
+            "INSERT INTO uploads (tenant, id, device_id, announced_sha256, length_bytes, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             RETURNING tenant, id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id",
+        ).bind(self.tenant)
         .bind(new.id)
         .bind(new.device_id)
         .bind(new.sha256)
@@ -112,12 +115,12 @@ impl Store {
     /// When the database fails.
     pub async fn upload(&self, device_id: &str, id: &str) -> Result<Option<Upload>, StoreError> {
         sqlx::query_as(
-            "SELECT id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id
-             FROM uploads WHERE id = ? AND device_id = ?",
-        )
+            "SELECT tenant, id, device_id, announced_sha256, length_bytes, offset_bytes, expires_at, bundle_id
+             FROM uploads WHERE tenant = $1 AND id = $2 AND device_id = $3",
+        ).bind(self.tenant)
         .bind(id)
         .bind(device_id)
-        .fetch_optional(&self.readers)
+        .fetch_optional(&self.store.readers)
         .await
         .doing("find an upload")
     }
@@ -134,13 +137,13 @@ impl Store {
         expires_at: i64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE uploads SET offset_bytes = ?, expires_at = ? WHERE id = ? AND offset_bytes = ?",
-        )
+            "UPDATE uploads SET offset_bytes = $2, expires_at = $3 WHERE tenant = $1 AND id = $4 AND offset_bytes = $5",
+        ).bind(self.tenant)
         .bind(to)
         .bind(expires_at)
         .bind(id)
         .bind(from)
-        .execute(&self.writer)
+        .execute(&self.store.writer)
         .await
         .doing("move the offset of an upload")?;
         Ok(done.rows_affected() == 1)
@@ -159,11 +162,12 @@ impl Store {
         now: i64,
     ) -> Result<Option<String>, StoreError> {
         const DOING: &str = "finish an upload";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.store.begin(&[Only::Device(&upload.device_id)]).await.doing(DOING)?;
         sqlx::query(
-            "INSERT INTO bundles (id, upload_id, device_id, sha256, size_bytes, received_at, state)
-             VALUES (?, ?, ?, ?, ?, ?, 'pending') ON CONFLICT (device_id, sha256) DO NOTHING",
+            "INSERT INTO bundles (tenant, id, upload_id, device_id, sha256, size_bytes, received_at, state)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending') ON CONFLICT (device_id, sha256) DO NOTHING",
         )
+        .bind(self.tenant)
         .bind(new_bundle_id)
         .bind(&upload.id)
         .bind(&upload.device_id)
@@ -174,15 +178,16 @@ impl Store {
         .await
         .doing(DOING)?;
         let bundle_id: String =
-            sqlx::query_scalar("SELECT id FROM bundles WHERE device_id = ? AND sha256 = ?")
+            sqlx::query_scalar("SELECT id FROM bundles WHERE tenant = $1 AND device_id = $2 AND sha256 = $3")
+                .bind(self.tenant)
                 .bind(&upload.device_id)
                 .bind(sha256)
                 .fetch_one(&mut *tx)
                 .await
                 .doing(DOING)?;
         let done = sqlx::query(
-            "UPDATE uploads SET offset_bytes = length_bytes, bundle_id = ? WHERE id = ? AND offset_bytes = ?",
-        )
+            "UPDATE uploads SET offset_bytes = length_bytes, bundle_id = $2 WHERE tenant = $1 AND id = $3 AND offset_bytes = $4",
+        ).bind(self.tenant)
         .bind(&bundle_id)
         .bind(&upload.id)
         .bind(upload.offset_bytes)
@@ -201,27 +206,31 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn drop_upload(&self, id: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM uploads WHERE id = ? AND offset_bytes < length_bytes")
-            .bind(id)
-            .execute(&self.writer)
-            .await
-            .doing("drop an upload")?;
+        let done =
+            sqlx::query("DELETE FROM uploads WHERE tenant = $1 AND id = $2 AND offset_bytes < length_bytes")
+                .bind(self.tenant)
+                .bind(id)
+                .execute(&self.store.writer)
+                .await
+                .doing("drop an upload")?;
         Ok(done.rows_affected() == 1)
     }
+}
 
-    /// Uploads that were given up.
+impl Store {
+    /// Uploads of all tenants that were given up: for housekeeping.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn expired_uploads(&self, now: i64) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar("SELECT id FROM uploads WHERE expires_at < ? AND offset_bytes < length_bytes")
+    pub async fn expired_uploads(&self, now: i64) -> Result<Vec<(Tenant, String)>, StoreError> {
+        sqlx::query_as("SELECT tenant, id FROM uploads WHERE expires_at < $1 AND offset_bytes < length_bytes")
             .bind(now)
             .fetch_all(&self.readers)
             .await
             .doing("find expired uploads")
     }
 
-    /// Every upload that is not whole.
+    /// Every upload of all tenants that is not whole: names of files that are not swept away.
     ///
     /// # Errors
     /// When the database fails.

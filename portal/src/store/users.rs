@@ -2,58 +2,102 @@
 
 use sqlx::FromRow;
 
-use super::{Doing, Store, StoreError};
+use super::{Doing, Only, Store, StoreError, Tenant, TenantStore, can_be};
 
 /// A session that is valid.
 #[derive(Clone, Debug, FromRow)]
 pub struct SessionRow {
+    /// Whose people the person is of.
+    pub tenant: Tenant,
     /// Who.
     pub user_name: String,
     /// Token that every form of this session carries.
     pub csrf: String,
 }
 
-impl Store {
-    /// Adds a person, or gives an existing one a new password; returns whether the person is new. Sessions under an
-    /// old password end.
+/// How a person was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptUser {
+    /// The person is new.
+    New,
+    /// The person was there, and has a new password.
+    Changed,
+    /// The name is somebody's of another tenant: names are unique over all, because who logs in gives nothing else.
+    Elsewhere,
+}
+
+impl TenantStore<'_> {
+    /// Adds a person, or gives an existing one a new password. Sessions under an old password end.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn set_user(&self, name: &str, password_hash: &str, now: i64) -> Result<bool, StoreError> {
+    pub async fn set_user(&self, name: &str, password_hash: &str, now: i64) -> Result<KeptUser, StoreError> {
         const DOING: &str = "keep a user";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
-        let changed = sqlx::query("UPDATE users SET password_hash = ? WHERE name = ?")
-            .bind(password_hash)
-            .bind(name)
-            .execute(&mut *tx)
+        let mut tx = self.store.begin(&[Only::People]).await.doing(DOING)?;
+        let whose: Option<Tenant> = sqlx::query_scalar("SELECT tenant FROM users WHERE lower(name) = $1")
+            .bind(name.to_ascii_lowercase())
+            .fetch_optional(&mut *tx)
             .await
-            .doing(DOING)?
-            .rows_affected();
-        if changed == 0 {
-            sqlx::query("INSERT INTO users (name, password_hash, created_at) VALUES (?, ?, ?)")
+            .doing(DOING)?;
+        match &whose {
+            Some(tenant) if tenant != self.tenant => return Ok(KeptUser::Elsewhere),
+            Some(_) => {
+                sqlx::query("UPDATE users SET password_hash = $2 WHERE tenant = $1 AND lower(name) = $3")
+                    .bind(self.tenant)
+                    .bind(password_hash)
+                    .bind(name.to_ascii_lowercase())
+                    .execute(&mut *tx)
+                    .await
+                    .doing(DOING)?;
+                sqlx::query("DELETE FROM sessions WHERE tenant = $1 AND lower(user_name) = $2")
+                    .bind(self.tenant)
+                    .bind(name.to_ascii_lowercase())
+                    .execute(&mut *tx)
+                    .await
+                    .doing(DOING)?;
+            }
+            None => {
+                sqlx::query(
+                    "INSERT INTO users (tenant, name, password_hash, created_at) VALUES ($1, $2, $3, $4)",
+                )
+                .bind(self.tenant)
                 .bind(name)
                 .bind(password_hash)
                 .bind(now)
                 .execute(&mut *tx)
                 .await
                 .doing(DOING)?;
+            }
         }
-        sqlx::query("DELETE FROM sessions WHERE user_name = ? COLLATE NOCASE")
-            .bind(name)
-            .execute(&mut *tx)
-            .await
-            .doing(DOING)?;
         tx.commit().await.doing(DOING)?;
-        Ok(changed == 0)
+        Ok(if whose.is_some() { KeptUser::Changed } else { KeptUser::New })
     }
 
+    /// The name of a person of this tenant, as first written.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn person(&self, name: &str) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("SELECT name FROM users WHERE tenant = $1 AND lower(name) = $2")
+            .bind(self.tenant)
+            .bind(name.to_ascii_lowercase())
+            .fetch_optional(&self.store.readers)
+            .await
+            .doing("find a user")
+    }
+}
+
+impl Store {
     /// A person's name as first written, and password hash.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn user(&self, name: &str) -> Result<Option<(String, String)>, StoreError> {
-        sqlx::query_as("SELECT name, password_hash FROM users WHERE name = ?")
-            .bind(name)
+        if !can_be(name) {
+            return Ok(None);
+        }
+        sqlx::query_as("SELECT name, password_hash FROM users WHERE lower(name) = $1")
+            .bind(name.to_ascii_lowercase())
             .fetch_optional(&self.readers)
             .await
             .doing("find a user")
@@ -67,7 +111,7 @@ impl Store {
         sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&self.readers).await.doing("count users")
     }
 
-    /// Opens a session.
+    /// Opens a session of a person, in the person's tenant.
     ///
     /// # Errors
     /// When the database fails.
@@ -80,7 +124,8 @@ impl Store {
         expires_at: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO sessions (token_sha256, user_name, csrf, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (tenant, token_sha256, user_name, csrf, created_at, expires_at)
+             SELECT tenant, $1, name, $3, $4, $5 FROM users WHERE name = $2",
         )
         .bind(token_sha256)
         .bind(user_name)
@@ -98,12 +143,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session(&self, token_sha256: &str, now: i64) -> Result<Option<SessionRow>, StoreError> {
-        sqlx::query_as("SELECT user_name, csrf FROM sessions WHERE token_sha256 = ? AND expires_at > ?")
-            .bind(token_sha256)
-            .bind(now)
-            .fetch_optional(&self.readers)
-            .await
-            .doing("find a session")
+        sqlx::query_as(
+            "SELECT tenant, user_name, csrf FROM sessions WHERE token_sha256 = $1 AND expires_at > $2",
+        )
+        .bind(token_sha256)
+        .bind(now)
+        .fetch_optional(&self.readers)
+        .await
+        .doing("find a session")
     }
 
     /// Ends a session.
@@ -111,7 +158,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn close_session(&self, token_sha256: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE token_sha256 = ?")
+        sqlx::query("DELETE FROM sessions WHERE token_sha256 = $1")
             .bind(token_sha256)
             .execute(&self.writer)
             .await
@@ -124,7 +171,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn prune_sessions(&self, now: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= ?")
+        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
             .bind(now)
             .execute(&self.writer)
             .await

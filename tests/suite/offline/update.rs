@@ -1,11 +1,11 @@
 //! The latest version, as a portal announces it: told once, remembered, and not believed when it goes back.
 
-use assay_portal::store::Store;
 use assay_portal::store::notices::Notice;
 
 use super::asked;
 use crate::cli::portal::Portal;
 use crate::cli::run::{Device, Ran, finish};
+use crate::portal::server::Opened;
 
 fn announce(portal: &Portal, version: &str, digest: &str) -> Ran {
     asked(portal, &["update-notice", "set", version, &digest.repeat(32)])
@@ -49,14 +49,14 @@ fn a_version_is_told_once_and_never_backwards() {
     assert!(refused.contains("is no version"), "{refused}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let store = Store::open(&portal.folder.path().join("data/portal.db")).await.expect("the database");
+        let opened = Opened::of(portal.folder.path().join("data/portal.db")).await;
         let notice = Notice {
             version: "latest".to_owned(),
             sha256: "ab".repeat(32),
             url: "https://portal.example/".to_owned(),
         };
-        store.set_notice(&notice, 1).await.expect("set");
-        store.close().await;
+        opened.own().set_notice(&notice, 1).await.expect("set");
+        opened.store.close().await;
     });
     assert!(poll().contains("\"latest\", which is no version"));
     // And forward again.

@@ -78,7 +78,7 @@ async fn a_code_expires() {
     let card = server.card().await;
     let (device, now) = (Device::new("Q123"), now_unix_s());
     let digest = assay_portal::handlers::code_digest("AAAAA-BBBBB");
-    server.store().await.add_code(&digest, None, now - 1000, now - 1).await.expect("kept");
+    server.store().await.own().add_code(&digest, None, now - 1000, now - 1).await.expect("kept");
     device.enrol(&server, &device.request("AAAAA-BBBBB", &card)).await.refused(410, "code-expired");
 }
 

@@ -141,7 +141,8 @@ async fn a_lie_about_the_facts_is_flagged() {
         ..Recipe::new(&server.card().await.recipient)
     };
     let receipt = device.send_accepted(&server, &sealed(&device, &recipe)).await;
-    let store = server.store().await;
+    let opened = server.store().await;
+    let store = opened.own();
     let row = store.bundle(&receipt.bundle_id).await.expect("the database").expect("there");
     assert!(row.flags.contains("Facts ≠ raw"), "{}", row.flags);
     let reading = store.reading(&receipt.bundle_id).await.expect("the database").expect("there");
@@ -157,8 +158,14 @@ async fn a_number_that_does_not_rise_is_flagged() {
         let receipt =
             device.send_accepted(&server, &sealed(&device, &Recipe { seq, ..Recipe::new(&recipient) })).await;
         assert_eq!(receipt.last_seq, last);
-        let row =
-            server.store().await.bundle(&receipt.bundle_id).await.expect("the database").expect("there");
+        let row = server
+            .store()
+            .await
+            .own()
+            .bundle(&receipt.bundle_id)
+            .await
+            .expect("the database")
+            .expect("there");
         assert_eq!(row.flags.contains("is not above the last accepted one"), flagged, "{seq}: {}", row.flags);
     }
 }
@@ -215,7 +222,7 @@ async fn a_stop_in_the_middle_loses_and_doubles_nothing() {
     server.start_again(&[]);
     let receipt = device.receipt(&server, &location).await;
     assert_eq!(receipt.status, ReceiptStatus::Accepted, "{}", receipt.reason);
-    assert_eq!(server.store().await.newest_bundles(10, 0).await.expect("the database").len(), 1);
+    assert_eq!(server.store().await.own().newest_bundles(10, 0).await.expect("the database").len(), 1);
 }
 
 #[tokio::test]

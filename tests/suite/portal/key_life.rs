@@ -203,7 +203,8 @@ async fn two_units_with_one_key_are_told_apart() {
     device.polls_from(&server, &boot(4), 128).await;
     assert_eq!(doubt().as_deref(), Some("cloned"));
     let receipt = device.send_accepted(&server, &sealed(&device, &at(129, 5, "2026-11-03T10:00:00Z"))).await;
-    let flags = server.store().await.bundle(&receipt.bundle_id).await.expect("read").expect("there").flags;
+    let flags =
+        server.store().await.own().bundle(&receipt.bundle_id).await.expect("read").expect("there").flags;
     assert!(flags.contains("cloned key"), "{flags}");
     fails(&server, &["device", "accept-state-lost", &key_id], "looks cloned");
     server.says(&["device", "accept-state-lost", &key_id, "--one-unit"]);

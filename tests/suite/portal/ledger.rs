@@ -70,7 +70,8 @@ async fn a_stolen_unit_does_not_enrol_and_the_pages_say_why() {
     device.enrol(&server, &request).await.ends(200);
     let mut browser = Browser::new(&server);
     browser.log_in("eva", PASSWORD).await.ends(303);
-    let store = server.store().await;
+    let opened = server.store().await;
+    let store = opened.own();
     let named = store.devices_named("Q165B04307").await.expect("reads");
     assert_eq!(store.code_issuers(&named[0].key_id).await.expect("reads"), [Some("eva".to_owned())]);
     let path = format!("/devices/{}", named[0].id);

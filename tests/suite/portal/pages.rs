@@ -391,7 +391,8 @@ fn health_report(device: &Device, device_id: &str) -> serde_json::Value {
 async fn a_health_report_is_shown_and_is_no_evidence() {
     let server = Server::start();
     let (device, other) = (server.enrolled().await, Device::new("Q9"));
-    let store = server.store().await;
+    let opened = server.store().await;
+    let store = opened.own();
     let known = store.device_by_key(&device.key.public().fingerprint()).await.unwrap().expect("the device");
     let call = |body: &serde_json::Value| Call {
         method: Method::POST,

@@ -127,7 +127,7 @@ async fn a_request_becomes_ready_by_one_bundle() {
     assert_eq!(receipt.status, ReceiptStatus::Accepted, "{}", receipt.reason);
     assert_eq!((receipt.request_id.as_deref(), receipt.ready), (Some(request.id.as_str()), true));
     // Kept byte for byte, and shown.
-    let kept = server.store().await.consent(&request.id).await.expect("the database").expect("there");
+    let kept = server.store().await.own().consent(&request.id).await.expect("the database").expect("there");
     assert_eq!(kept.document, Signed::new(&given, &device.key).expect("acceptable").document);
     let shown = server.says(&["request", "show", &request.id]);
     assert_eq!(field(&shown, "state"), "ready for remote support");
@@ -210,7 +210,7 @@ async fn a_consent_that_does_not_fit_is_refused() {
     other.enrol(&server, &other.request(&code, &server.card().await)).await.ends(200);
     other.consents(&server, &good).await.refused(404, "unknown-request");
     assert!(other.poll(&server, "").await.requests.is_empty());
-    assert!(server.store().await.consent(&request.id).await.expect("the database").is_none());
+    assert!(server.store().await.own().consent(&request.id).await.expect("the database").is_none());
     let waived = Consent { safeguard: waiver(now, now + 3_600), ..good.clone() };
     device.consents(&server, &waived).await.ends(204);
     assert!(server.says(&["request", "show", &request.id]).contains("NO COPY      waived: the pool is gone"));

@@ -11,6 +11,7 @@ use assay_bundle::httpsig;
 use assay_bundle::keys::SigningKey;
 use assay_bundle::receipt::{Receipt, ReceiptStatus, SignedReceipt};
 use assay_bundle::sshsig::{self, namespace};
+use assay_portal::store::{Place, Store, Tenant, TenantStore, tenants};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
@@ -114,8 +115,8 @@ impl Server {
     }
 
     /// Database, for what time alone would bring.
-    pub(crate) async fn store(&self) -> assay_portal::store::Store {
-        assay_portal::store::Store::open(&self.data("portal.db")).await.expect("the database")
+    pub(crate) async fn store(&self) -> Opened {
+        Opened::of(self.data("portal.db")).await
     }
 
     /// A device with its key enrolled.
@@ -363,4 +364,23 @@ impl Device {
 /// Waits until the log holds these words.
 pub(crate) fn wait_for_log(server: &Server, words: &str) {
     wait_for(words, CEILING, || server.log().contains(words).then_some(()));
+}
+
+/// A portal's database, opened beside it.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    tenant: Tenant,
+}
+
+impl Opened {
+    pub(crate) async fn of(path: PathBuf) -> Self {
+        let store = Store::open(&Place::Sqlite(path)).await.expect("the database");
+        let tenant = store.tenant_named(tenants::DEFAULT).await.expect("asked").expect("the first tenant");
+        Self { store, tenant }
+    }
+
+    /// What the first tenant has.
+    pub(crate) fn own(&self) -> TenantStore<'_> {
+        self.store.of(&self.tenant)
+    }
 }

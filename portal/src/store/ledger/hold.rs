@@ -1,9 +1,9 @@
 //! The one open shipping case of a serial number. A tenant is told "free" or "taken", and nothing else: not by whom, nor
 //! that the unit was reported stolen.
 
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
-use super::super::{Doing, Store, StoreError};
+use super::super::{Doing, Only, Store, StoreError};
 use super::{LedgerError, find};
 use crate::ledger::rules::RuleError;
 
@@ -32,7 +32,7 @@ impl Store {
     /// When the database fails.
     pub async fn ledger_hold(&self, serial: &str, holder: &Holder<'_>, now: i64) -> Result<Held, StoreError> {
         const DOING: &str = "hold a serial number";
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.doing(DOING)?;
+        let mut tx = self.begin(&[Only::Ledger]).await.doing(DOING)?;
         let held = hold_in(&mut tx, serial, holder, now).await?;
         tx.commit().await.doing(DOING)?;
         Ok(held)
@@ -51,7 +51,7 @@ impl Store {
 
 /// [`Store::ledger_hold`] inside the caller's transaction.
 pub(in crate::store) async fn hold_in(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     serial: &str,
     holder: &Holder<'_>,
     now: i64,
@@ -63,7 +63,7 @@ pub(in crate::store) async fn hold_in(
         return Ok(Held::Taken);
     }
     sqlx::query(
-        "INSERT INTO ledger_holds (serial, tenant, case_id, since) VALUES (?, ?, ?, ?) ON CONFLICT (serial) DO NOTHING",
+        "INSERT INTO ledger_holds (serial, tenant, case_id, since) VALUES ($1, $2, $3, $4) ON CONFLICT (serial) DO NOTHING",
     )
     .bind(serial)
     .bind(holder.tenant)
@@ -77,11 +77,11 @@ pub(in crate::store) async fn hold_in(
 
 /// [`Store::ledger_release`] inside the caller's transaction.
 pub(in crate::store) async fn release_in(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     serial: &str,
     holder: &Holder<'_>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("DELETE FROM ledger_holds WHERE serial = ? AND tenant = ? AND case_id = ?")
+    let done = sqlx::query("DELETE FROM ledger_holds WHERE serial = $1 AND tenant = $2 AND case_id = $3")
         .bind(serial)
         .bind(holder.tenant)
         .bind(holder.case_id)
@@ -91,13 +91,9 @@ pub(in crate::store) async fn release_in(
     Ok(done.rows_affected() == 1)
 }
 
-async fn is_held_by(
-    tx: &mut SqliteConnection,
-    serial: &str,
-    holder: &Holder<'_>,
-) -> Result<bool, StoreError> {
+async fn is_held_by(tx: &mut AnyConnection, serial: &str, holder: &Holder<'_>) -> Result<bool, StoreError> {
     let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM ledger_holds WHERE serial = ? AND tenant = ? AND case_id = ?",
+        "SELECT count(*) FROM ledger_holds WHERE serial = $1 AND tenant = $2 AND case_id = $3",
     )
     .bind(serial)
     .bind(holder.tenant)
@@ -110,7 +106,7 @@ async fn is_held_by(
 
 /// The case must have the serial number.
 pub(super) async fn held_by(
-    tx: &mut SqliteConnection,
+    tx: &mut AnyConnection,
     serial: &str,
     holder: &Holder<'_>,
 ) -> Result<(), LedgerError> {
@@ -121,8 +117,8 @@ pub(super) async fn held_by(
 }
 
 /// A unit that is itself waiting for a replacement does not ship as one.
-pub(super) async fn not_held(tx: &mut SqliteConnection, serial: &str) -> Result<(), LedgerError> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger_holds WHERE serial = ?")
+pub(super) async fn not_held(tx: &mut AnyConnection, serial: &str) -> Result<(), LedgerError> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger_holds WHERE serial = $1")
         .bind(serial)
         .fetch_one(tx)
         .await

@@ -7,20 +7,11 @@ use std::task::{Context, Poll};
 
 use super::*;
 use crate::ledger::import::Edit;
+use crate::store::Kind;
+use crate::store::testing::{KINDS, Opened, opened};
 
 const CASE: Holder<'_> = Holder { tenant: "a", case_id: "1" };
 const ADA: Actor<'_> = Actor { who: "ada", reason: "case 1", now: 1_700_000_000 };
-
-struct Opened {
-    store: Store,
-    _dir: tempfile::TempDir,
-}
-
-async fn opened() -> Opened {
-    let dir = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&dir.path().join("portal.db")).await.expect("opens");
-    Opened { store, _dir: dir }
-}
 
 fn line(serial: &str, edits: &[Edit]) -> Line {
     Line { line: 2, serial: serial.to_owned(), edits: edits.to_vec() }
@@ -56,8 +47,40 @@ async fn everything(store: &Store) -> Vec<String> {
     all
 }
 
-async fn run(store: &Store, sql: &'static str) {
-    sqlx::query(sql).execute(&store.writer).await.expect("runs");
+async fn run(store: &Store, sql: impl sqlx::SqlSafeStr) {
+    sqlx::raw_sql(sql).execute(&store.writer).await.expect("runs");
+}
+
+/// Counts what is written to the ledger and its audit, and breaks at one statement.
+async fn break_at(store: &Store, at: i64) {
+    run(store, "CREATE TABLE counted (n BIGINT); INSERT INTO counted VALUES (0)").await;
+    run(
+        store,
+        sqlx::AssertSqlSafe(format!("CREATE TABLE breaks (at BIGINT); INSERT INTO breaks VALUES ({at})")),
+    )
+    .await;
+    if store.kind() == Kind::Postgres {
+        run(
+            store,
+            "CREATE FUNCTION counts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 UPDATE counted SET n = n + 1;
+                 IF EXISTS (SELECT 1 FROM counted, breaks WHERE n = at) THEN RAISE EXCEPTION 'injected'; END IF;
+                 RETURN NULL; END $$",
+        )
+        .await;
+    }
+    for (name, event) in
+        [("t1", "INSERT ON ledger"), ("t2", "UPDATE ON ledger"), ("t3", "INSERT ON ledger_audit")]
+    {
+        let what = match store.kind() {
+            Kind::Sqlite => {
+                "BEGIN UPDATE counted SET n = n + 1;
+                     SELECT RAISE(ABORT, 'injected') FROM counted, breaks WHERE n = at; END"
+            }
+            Kind::Postgres => "FOR EACH ROW EXECUTE FUNCTION counts()",
+        };
+        run(store, sqlx::AssertSqlSafe(format!("CREATE TRIGGER {name} AFTER {event} {what}"))).await;
+    }
 }
 
 /// A change that is tried.
@@ -100,8 +123,8 @@ const CHANGES: [(&str, Change, bool); 4] = [
     ("imported", imports, false),
 ];
 
-async fn prepared(shipped: bool) -> Opened {
-    let opened = opened().await;
+async fn prepared(kind: Kind, shipped: bool) -> Opened {
+    let opened = opened(kind).await;
     waiting(&opened.store).await;
     if shipped {
         ships(&opened.store).await.expect("ships");
@@ -111,37 +134,30 @@ async fn prepared(shipped: bool) -> Opened {
 
 #[tokio::test]
 async fn a_statement_that_fails_leaves_nothing_half() {
-    // A table that counts what is written and breaks at one of them: every statement of every change is the one once.
-    for (name, change, shipped) in CHANGES {
-        let mut broke = 0;
-        for at in 1.. {
-            assert!(at < 50, "{name} never ends");
-            let Opened { store, _dir } = prepared(shipped).await;
-            run(&store, "CREATE TABLE counted (n INTEGER)").await;
-            run(&store, "INSERT INTO counted VALUES (0)").await;
-            sqlx::query("CREATE TABLE breaks (at INTEGER)").execute(&store.writer).await.expect("runs");
-            sqlx::query("INSERT INTO breaks VALUES (?)").bind(at).execute(&store.writer).await.expect("runs");
-            for trigger in [
-                "CREATE TRIGGER t1 AFTER INSERT ON ledger BEGIN UPDATE counted SET n = n + 1; SELECT RAISE(ABORT, 'injected') FROM counted, breaks WHERE n = at; END",
-                "CREATE TRIGGER t2 AFTER UPDATE ON ledger BEGIN UPDATE counted SET n = n + 1; SELECT RAISE(ABORT, 'injected') FROM counted, breaks WHERE n = at; END",
-                "CREATE TRIGGER t3 AFTER INSERT ON ledger_audit BEGIN UPDATE counted SET n = n + 1; SELECT RAISE(ABORT, 'injected') FROM counted, breaks WHERE n = at; END",
-            ] {
-                run(&store, trigger).await;
-            }
-            let before = everything(&store).await;
-            let got = change(&store).await;
-            let after = everything(&store).await;
-            match got {
-                Ok(()) => {
-                    assert_ne!(before, after, "{name} did something");
-                    break;
+    for kind in KINDS {
+        // A table that counts what is written and breaks at one of them: every statement of every change is the one once.
+        for (name, change, shipped) in CHANGES {
+            let mut broke = 0;
+            for at in 1.. {
+                assert!(at < 50, "{name} never ends");
+                let held = prepared(kind, shipped).await;
+                let store = &held.store;
+                break_at(store, at).await;
+                let before = everything(store).await;
+                let got = change(store).await;
+                let after = everything(store).await;
+                match got {
+                    Ok(()) => {
+                        assert_ne!(before, after, "{name} did something");
+                        break;
+                    }
+                    Err(LedgerError::Store(_)) => assert_eq!(before, after, "{name} broke at statement {at}"),
+                    Err(error) => panic!("{name}: {error}"),
                 }
-                Err(LedgerError::Store(_)) => assert_eq!(before, after, "{name} broke at statement {at}"),
-                Err(error) => panic!("{name}: {error}"),
+                broke = at;
             }
-            broke = at;
+            assert!(broke >= 4, "{name} writes two units and two lines at least, and broke at {broke}");
         }
-        assert!(broke >= 4, "{name} writes two units and two lines at least, and broke at {broke}");
     }
 }
 
@@ -165,26 +181,33 @@ impl Future for Cut<'_> {
 
 #[tokio::test]
 async fn a_change_that_is_cut_off_leaves_nothing_half() {
-    for (name, change, shipped) in CHANGES {
-        for looks in 1.. {
-            assert!(looks < 500, "{name} never ends");
-            let Opened { store, _dir } = prepared(shipped).await;
-            let before = everything(&store).await;
-            let ended = Cut { inner: change(&store), looks }.await;
-            // Another writer waits until what was cut off is undone.
-            let after = everything(&store).await;
-            match ended {
-                Some(result) => {
-                    result.expect("not refused");
-                    assert_ne!(before, after);
-                    break;
-                }
-                None if before == after => {}
-                // Cut off behind the commit: then all of it is there.
-                None => {
-                    let Opened { store: whole, _dir } = prepared(shipped).await;
-                    change(&whole).await.expect("not refused");
-                    assert_eq!(after, everything(&whole).await, "{name} after {looks} looks");
+    for kind in KINDS {
+        // A new database of PostgreSQL takes its time: there every third look is the last one.
+        let step = if kind == Kind::Sqlite { 1 } else { 3 };
+        for (name, change, shipped) in CHANGES {
+            for looks in (1..).step_by(step) {
+                assert!(looks < 500, "{name} never ends");
+                let held = prepared(kind, shipped).await;
+                let store = &held.store;
+                let before = everything(store).await;
+                let ended = Cut { inner: change(store), looks }.await;
+                // Another writer waits until what was cut off is undone.
+                store.begin(&[Only::Ledger]).await.expect("waits").rollback().await.expect("ends");
+                let after = everything(store).await;
+                match ended {
+                    Some(result) => {
+                        result.expect("not refused");
+                        assert_ne!(before, after);
+                        break;
+                    }
+                    None if before == after => {}
+                    // Cut off behind the commit: then all of it is there.
+                    None => {
+                        let whole = prepared(kind, shipped).await;
+                        let whole = &whole.store;
+                        change(whole).await.expect("not refused");
+                        assert_eq!(after, everything(whole).await, "{name} after {looks} looks");
+                    }
                 }
             }
         }
@@ -193,92 +216,109 @@ async fn a_change_that_is_cut_off_leaves_nothing_half() {
 
 #[tokio::test]
 async fn one_open_shipping_case_for_a_serial_over_all_tenants() {
-    let Opened { store, _dir } = opened().await;
-    let other = Holder { tenant: "b", case_id: "1" };
-    let hold = |serial: &'static str, holder| {
-        let store = &store;
-        async move { store.ledger_hold(serial, &holder, 1).await.expect("asked") }
-    };
-    // A unit that the ledger does not have may have a case as well.
-    assert_eq!(hold("Q900000009", CASE).await, Held::Free);
-    assert_eq!(hold("Q900000009", CASE).await, Held::Free, "the same case");
-    assert_eq!(hold("Q900000009", other).await, Held::Taken);
-    assert!(!store.ledger_release("Q900000009", &other).await.expect("asked"), "not theirs to give");
-    assert!(store.ledger_release("Q900000009", &CASE).await.expect("asked"));
-    assert_eq!(hold("Q900000009", other).await, Held::Free);
-    // Twenty at once: one has it.
-    let ids: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    let mut asked = tokio::task::JoinSet::new();
-    for id in ids {
-        let store = store.clone();
-        asked.spawn(async move {
-            store.ledger_hold("Q800000008", &Holder { tenant: "c", case_id: &id }, 1).await.expect("asked")
-        });
+    for kind in KINDS {
+        let held = opened(kind).await;
+        let store = &held.store;
+        let other = Holder { tenant: "b", case_id: "1" };
+        let hold = |serial: &'static str, holder| async move {
+            store.ledger_hold(serial, &holder, 1).await.expect("asked")
+        };
+        // A unit that the ledger does not have may have a case as well.
+        assert_eq!(hold("Q900000009", CASE).await, Held::Free);
+        assert_eq!(hold("Q900000009", CASE).await, Held::Free, "the same case");
+        assert_eq!(hold("Q900000009", other).await, Held::Taken);
+        assert!(!store.ledger_release("Q900000009", &other).await.expect("asked"), "not theirs to give");
+        assert!(store.ledger_release("Q900000009", &CASE).await.expect("asked"));
+        assert_eq!(hold("Q900000009", other).await, Held::Free);
+        // Twenty at once: one has it.
+        let ids: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        let mut asked = tokio::task::JoinSet::new();
+        for id in ids {
+            let store = store.clone();
+            asked.spawn(async move {
+                store
+                    .ledger_hold("Q800000008", &Holder { tenant: "c", case_id: &id }, 1)
+                    .await
+                    .expect("asked")
+            });
+        }
+        let free = asked.join_all().await.into_iter().filter(|held| *held == Held::Free).count();
+        assert_eq!(free, 1);
+        // What was reported stolen, or was replaced, is as taken as any other.
+        add(store, "Q100000001").await;
+        store.ledger_status("Q100000001", Status::ReportedStolen, &ADA).await.expect("reported");
+        assert_eq!(hold("Q100000001", CASE).await, Held::Taken);
     }
-    let free = asked.join_all().await.into_iter().filter(|held| *held == Held::Free).count();
-    assert_eq!(free, 1);
-    // What was reported stolen, or was replaced, is as taken as any other.
-    add(&store, "Q100000001").await;
-    store.ledger_status("Q100000001", Status::ReportedStolen, &ADA).await.expect("reported");
-    assert_eq!(hold("Q100000001", CASE).await, Held::Taken);
 }
 
 #[tokio::test]
 async fn what_ships_needs_its_case_and_a_unit_in_stock() {
-    let Opened { store, _dir } = prepared(false).await;
-    let check = |holder: Holder<'static>, serial: &'static str, says: &'static str| {
-        let store = &store;
-        async move {
+    for kind in KINDS {
+        let held = prepared(kind, false).await;
+        let store = &held.store;
+        let check = |holder: Holder<'static>, serial: &'static str, says: &'static str| async move {
             let got = store.ledger_ship(&holder, "Q100000001", (serial, None), &ADA).await;
             let error = got.expect_err("refused").to_string();
             assert!(error.contains(says), "{error}");
-        }
-    };
-    check(Holder { tenant: "b", case_id: "1" }, "Q200000002", "taken by another").await;
-    add(&store, "Q400000004").await;
-    check(CASE, "Q400000004", "not in stock").await;
-    assert_eq!(
-        store.ledger_hold("Q600000006", &Holder { tenant: "b", case_id: "2" }, 1).await.expect("asked"),
-        Held::Free
-    );
-    check(CASE, "Q600000006", "not in stock").await;
-    // Reported stolen after the case was opened: nothing ships any more.
-    store.ledger_status("Q100000001", Status::ReportedStolen, &ADA).await.expect("reported");
-    check(CASE, "Q200000002", "reported stolen").await;
+        };
+        check(Holder { tenant: "b", case_id: "1" }, "Q200000002", "taken by another").await;
+        add(store, "Q400000004").await;
+        check(CASE, "Q400000004", "not in stock").await;
+        assert_eq!(
+            store.ledger_hold("Q600000006", &Holder { tenant: "b", case_id: "2" }, 1).await.expect("asked"),
+            Held::Free
+        );
+        check(CASE, "Q600000006", "not in stock").await;
+        // Reported stolen after the case was opened: nothing ships any more.
+        store.ledger_status("Q100000001", Status::ReportedStolen, &ADA).await.expect("reported");
+        check(CASE, "Q200000002", "reported stolen").await;
+    }
 }
 
 #[tokio::test]
 async fn a_table_is_taken_whole_or_not_at_all() {
-    let Opened { store, _dir } = prepared(false).await;
-    let before = everything(&store).await;
-    let model = [Edit::Model(Some("TS-253".to_owned()))];
-    let wrong = [Edit::Status(Status::Refurbished)];
-    let lines = [line("Q400000004", &model), line("Q100000001", &wrong)];
-    let got = store.ledger_import(&lines, false, &ADA).await.expect("looked at");
-    assert_eq!(got.errors.len(), 1);
-    assert_eq!(got.errors[0].column, Some("status"));
-    assert_eq!(everything(&store).await, before);
-    let lines = [line("Q400000004", &model), line("Q100000001", &model)];
-    let dry = store.ledger_import(&lines, true, &ADA).await.expect("looked at");
-    assert_eq!((dry.added, dry.changed, dry.unchanged), (1, 1, 0));
-    assert_eq!(everything(&store).await, before, "a dry run takes nothing");
-    assert_eq!(store.ledger_import(&lines, false, &ADA).await.expect("taken"), dry);
-    let again = store.ledger_import(&lines, false, &ADA).await.expect("taken");
-    assert_eq!((again.added, again.changed, again.unchanged), (0, 0, 2));
+    for kind in KINDS {
+        let held = prepared(kind, false).await;
+        let store = &held.store;
+        let before = everything(store).await;
+        let model = [Edit::Model(Some("TS-253".to_owned()))];
+        let wrong = [Edit::Status(Status::Refurbished)];
+        let lines = [line("Q400000004", &model), line("Q100000001", &wrong)];
+        let got = store.ledger_import(&lines, false, &ADA).await.expect("looked at");
+        assert_eq!(got.errors.len(), 1);
+        assert_eq!(got.errors[0].column, Some("status"));
+        assert_eq!(everything(store).await, before);
+        let lines = [line("Q400000004", &model), line("Q100000001", &model)];
+        let dry = store.ledger_import(&lines, true, &ADA).await.expect("looked at");
+        assert_eq!((dry.added, dry.changed, dry.unchanged), (1, 1, 0));
+        assert_eq!(everything(store).await, before, "a dry run takes nothing");
+        assert_eq!(store.ledger_import(&lines, false, &ADA).await.expect("taken"), dry);
+        let again = store.ledger_import(&lines, false, &ADA).await.expect("taken");
+        assert_eq!((again.added, again.changed, again.unchanged), (0, 0, 2));
+    }
 }
 
 #[tokio::test]
 async fn the_audit_says_who_and_stays() {
-    let Opened { store, _dir } = prepared(true).await;
-    let bob = Actor { who: "bob", ..ADA };
-    store.ledger_set(&line("Q200000002", &[Edit::SoldTo(None)]), "set", &bob).await.expect("taken");
-    let history = store.ledger_history("Q200000002", 10).await.expect("reads");
-    let actions: Vec<_> =
-        history.iter().map(|change| (change.who.as_str(), change.action.as_str())).collect();
-    assert_eq!(actions, [("bob", "set"), ("ada", "shipped")]);
-    assert!(history[1].before.is_none() && history[0].before.as_deref() == Some(history[1].after.as_str()));
-    assert_eq!(store.ledger_editors("Q200000002").await.expect("reads"), ["bob"], "a shipment is no edit");
-    for sql in ["UPDATE ledger_audit SET who = 'eve'", "DELETE FROM ledger_audit"] {
-        assert!(sqlx::query(sql).execute(&store.writer).await.is_err(), "{sql}");
+    for kind in KINDS {
+        let held = prepared(kind, true).await;
+        let store = &held.store;
+        let bob = Actor { who: "bob", ..ADA };
+        store.ledger_set(&line("Q200000002", &[Edit::SoldTo(None)]), "set", &bob).await.expect("taken");
+        let history = store.ledger_history("Q200000002", 10).await.expect("reads");
+        let actions: Vec<_> =
+            history.iter().map(|change| (change.who.as_str(), change.action.as_str())).collect();
+        assert_eq!(actions, [("bob", "set"), ("ada", "shipped")]);
+        assert!(
+            history[1].before.is_none() && history[0].before.as_deref() == Some(history[1].after.as_str())
+        );
+        assert_eq!(
+            store.ledger_editors("Q200000002").await.expect("reads"),
+            ["bob"],
+            "a shipment is no edit"
+        );
+        for sql in ["UPDATE ledger_audit SET who = 'eve'", "DELETE FROM ledger_audit"] {
+            assert!(sqlx::raw_sql(sql).execute(&store.writer).await.is_err(), "{sql}");
+        }
     }
 }

@@ -82,13 +82,14 @@ async fn what_comes_after_the_end_of_a_request_is_refused() {
     };
     let key = std::fs::read_to_string(server.data("online.key")).expect("its key");
     let key = SigningKey::from_openssh(&key).expect("a key");
-    let store = server.store().await;
+    let opened = server.store().await;
+    let store = opened.own();
     assert!(store.add_request(&old, &Signed::new(&old, &key).expect("acceptable"), 8).await.expect("kept"));
     let bundle = answering(&server, &device, &old, 2).await;
     let given = consent(&server, &old, &bundle).await;
     device.consents(&server, &given).await.refused(410, "request-closed");
     let signed = Signed::new(&given, &device.key).expect("acceptable");
-    store.keep_consent(&given, &signed, past + 60).await.expect("kept");
+    store.keep_consent(&old.device_id, &given, &signed, past + 60).await.expect("kept");
     let receipt = sent(&server, &device, &bundle).await;
     assert!(receipt.reason.contains("has expired"), "{}", receipt.reason);
     assert!(device.poll(&server, "").await.requests.is_empty());
