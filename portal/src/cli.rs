@@ -15,7 +15,7 @@ use crate::commands::request::RequestCommand;
 use crate::commands::session::SessionCommand;
 use crate::commands::tenant::TenantCommand;
 use crate::commands::update_notice::NoticeCommand;
-use crate::config::{ConfigError, Layer, Settings};
+use crate::config::{ConfigError, Layer, Secret, Settings};
 use crate::store::tenants;
 use crate::{commands, worker};
 
@@ -110,8 +110,16 @@ enum Command {
     /// Verdict slips of devices that reach nobody.
     #[command(subcommand)]
     Slip(SlipCommand),
-    /// Bring the database to this version and end.
-    Migrate,
+    /// Bring the database to this version and end; or copy all of it into another, empty one. Stop the portal first.
+    /// Exit codes: 0 copied and compared, 3 nothing was copied, 64 not understood.
+    Migrate {
+        /// Database to copy: sqlite:FILE or postgres://USER@HOST/NAME (a password comes from PGPASSWORD or ~/.pgpass).
+        #[arg(long, value_name = "DATABASE", requires = "to")]
+        from: Option<Secret>,
+        /// Empty database to copy into.
+        #[arg(long, value_name = "DATABASE", requires = "from")]
+        to: Option<Secret>,
+    },
     /// Show the portal's card: what a person compares at enrolment.
     Card,
     /// Read one job from stdin, answer on stdout: started by `serve`, once for each bundle.
@@ -249,7 +257,10 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
             Command::Export { device, out } => commands::erasure::export(&settings, &device, &out).await,
             Command::Delete { device, yes } => commands::erasure::delete(&settings, &device, yes).await,
             Command::Slip(SlipCommand::Check { file }) => commands::slip::check(&settings, &file).await,
-            Command::Migrate => commands::migrate::run(&settings).await,
+            Command::Migrate { from: Some(from), to: Some(to) } => {
+                commands::migrate::copy(&settings, &from, &to).await
+            }
+            Command::Migrate { .. } => commands::migrate::run(&settings).await,
             Command::Card => commands::card::run(&settings),
             Command::IngestWorker => Ok(()),
         }

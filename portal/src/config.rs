@@ -131,6 +131,19 @@ pub enum ConfigError {
 #[serde(transparent)]
 pub struct Secret(String);
 
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl Secret {
+    /// The database that it names; `None` where it names none.
+    pub fn place(&self) -> Option<Place> {
+        Place::read(&self.0)
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("(not shown)")
@@ -253,7 +266,7 @@ impl Layer {
                 return Err(ConfigError::Together("--tls-cert and --tls-key belong together: give both"));
             }
         };
-        let database = self.database.as_ref().map(|text| Place::read(&text.0).ok_or(ConfigError::Database));
+        let database = self.database.as_ref().map(|text| text.place().ok_or(ConfigError::Database));
         let listen = match self.listen {
             Some(listen) => listen,
             None => SocketAddr::from(([127, 0, 0, 1], 8443)),

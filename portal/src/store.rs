@@ -53,8 +53,10 @@ pub mod notices;
 pub mod place;
 pub mod reports;
 pub mod requests;
+mod schema;
 pub mod sessions;
 pub mod tenants;
+pub mod transfer;
 pub mod uploads;
 pub mod users;
 
@@ -249,6 +251,16 @@ impl Store {
                 .await?;
         }
         Ok(tx)
+    }
+
+    /// One look at everything, as it is now.
+    async fn snapshot(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.kind {
+            Kind::Sqlite => self.readers.begin().await,
+            Kind::Postgres => {
+                self.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+            }
+        }
     }
 
     /// Closes all connections, so that the write-ahead log of SQLite is folded into the file.

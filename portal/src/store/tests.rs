@@ -8,3 +8,4 @@ use super::*;
 mod isolation;
 mod schema;
 mod transactions;
+mod transfer;

@@ -29,7 +29,7 @@ const NOW: i64 = 1_700_000_000;
 const SERIAL: &str = "Q100000001";
 
 /// What a tenant has: every id and every text begins with its mark.
-fn rows(mark: &str) -> Vec<String> {
+pub(super) fn rows(mark: &str) -> Vec<String> {
     let (t, m) = (mark, mark);
     let end = NOW + 1_000_000_000;
     let devices = "INSERT INTO devices (tenant, id, key_id, public_key, model, serial, chassis, enrolled_at, last_seq, doubt,
@@ -75,10 +75,10 @@ fn rows(mark: &str) -> Vec<String> {
 }
 
 /// Everything that a tenant has, table by table.
-async fn everything(store: &Store, tenant: &str) -> BTreeMap<String, Vec<String>> {
+pub(super) async fn everything(store: &Store, tenant: &str) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
-    for (table, columns) in schema::columns(store).await {
-        if !columns.iter().any(|(column, _)| column == "tenant") {
+    for (table, about) in schema::columns(store).await {
+        if !about.columns.contains_key("tenant") {
             continue;
         }
         let sql = sqlx::AssertSqlSafe(format!("SELECT * FROM {table} WHERE tenant = $1"));
@@ -90,7 +90,7 @@ async fn everything(store: &Store, tenant: &str) -> BTreeMap<String, Vec<String>
     all
 }
 
-fn shown(row: &AnyRow) -> String {
+pub(super) fn shown(row: &AnyRow) -> String {
     let values = row.columns().iter().map(|column| {
         let name = column.name();
         match row.try_get::<Option<String>, _>(name) {

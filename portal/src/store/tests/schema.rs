@@ -1,34 +1,11 @@
 //! Both schemas are one: the same tables with the same columns, and a database of before comes along.
 
 use super::*;
+use crate::store::schema::{Table, tables};
 
-pub(super) async fn columns(store: &Store) -> BTreeMap<String, Vec<(String, String)>> {
-    let rows: Vec<(String, String, String)> = match store.kind() {
-        Kind::Sqlite => {
-            sqlx::query_as(
-                "SELECT m.name, c.name, lower(c.type) FROM sqlite_master m, pragma_table_info(m.name) c
-                 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE '_sqlx%'",
-            )
-            .fetch_all(&store.readers)
-            .await
-        }
-        Kind::Postgres => {
-            sqlx::query_as(
-                "SELECT table_name::text, column_name::text,
-                     CASE data_type WHEN 'bigint' THEN 'integer' ELSE data_type::text END
-                 FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'",
-            )
-            .fetch_all(&store.readers)
-            .await
-        }
-    }
-    .expect("lists");
-    let mut tables: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for (table, column, kind) in rows {
-        tables.entry(table).or_default().push((column, kind));
-    }
-    tables.values_mut().for_each(|columns| columns.sort());
-    tables
+pub(super) async fn columns(store: &Store) -> BTreeMap<String, Table> {
+    let mut connection = store.writer.acquire().await.expect("connects");
+    tables(store.kind(), &mut connection).await.expect("lists")
 }
 
 #[tokio::test]
@@ -36,7 +13,11 @@ async fn both_schemas_have_the_same_tables_and_columns() {
     let (sqlite, postgres) = (opened(Kind::Sqlite).await, opened(Kind::Postgres).await);
     let (sqlite, postgres) = (columns(&sqlite.store).await, columns(&postgres.store).await);
     assert!(sqlite.len() > 20, "{:?}", sqlite.keys());
-    assert_eq!(sqlite, postgres);
+    assert_eq!(sqlite.keys().collect::<Vec<_>>(), postgres.keys().collect::<Vec<_>>());
+    for (name, table) in &sqlite {
+        assert_eq!(Some(&table.columns), postgres.get(name).map(|table| &table.columns), "{name}");
+        assert!(!table.key.is_empty(), "{name} has a key");
+    }
 }
 
 #[tokio::test]
