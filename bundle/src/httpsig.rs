@@ -1,8 +1,9 @@
 //! RFC 9421 HTTP message signatures in one fixed profile, tag `assay-v1`.
 //!
 //! The profile: one signature labelled `sig1`; the components of [`Call`] in the order of its fields, none more and
-//! none less; the parameters `created`, `expires`, `nonce`, `keyid`, `alg`, `tag` in this order. Anything else is
-//! refused, also where the RFC would allow it: one call has one spelling, so that nothing is left to two readings.
+//! none less; the parameters `created`, `expires`, `nonce`, `keyid`, `alg`, `tag`, each once. We write them in this
+//! order; any order is taken, because libraries do not let their callers choose it and the signature covers the order
+//! as it was sent. Anything else is refused, also where the RFC would allow it: nothing is left to two readings.
 //! Whether a nonce was seen before is not decided here: it takes memory (keep nonces until `expires` + [`LATE_S`]).
 
 use std::fmt::Write as _;
@@ -26,6 +27,15 @@ const LATEST_UNIX_S: i64 = 999_999_999_999_999;
 
 /// Lengths of a nonce that are taken: 16 random bytes are 22 letters of base64url, 24 with padding.
 const NONCE_LETTERS: std::ops::RangeInclusive<usize> = 22..=64;
+
+/// A fingerprint is `SHA256:` and 43 letters.
+const MOST_KEY_ID_BYTES: usize = 64;
+
+/// The one algorithm.
+const ALGORITHM: &str = "alg=\"ed25519\"";
+
+/// The profile's name: a signature made for something else does not carry it.
+const TAG: &str = "tag=\"assay-v1\"";
 
 /// What is covered: exactly these components, each only when present.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,13 +107,12 @@ pub fn content_digest(body: &[u8]) -> String {
 
 /// Signs a call. `nonce` is 16 random bytes in base64url, made by the caller.
 pub fn sign(key: &SigningKey, call: &Call<'_>, created_unix_s: i64, nonce: &str) -> Headers {
-    let parameters = Parameters {
-        created: created_unix_s,
-        expires: created_unix_s.saturating_add(VALID_S),
-        nonce: nonce.to_owned(),
-        key_id: key.public().fingerprint(),
-    };
-    let parameters = signature_params(call, &parameters);
+    let parameters = format!(
+        "{};created={created_unix_s};expires={};nonce=\"{nonce}\";keyid=\"{}\";{ALGORITHM};{TAG}",
+        covered(call),
+        created_unix_s.saturating_add(VALID_S),
+        key.public().fingerprint(),
+    );
     let signature = key.sign(signature_base(call, &parameters).as_bytes());
     Headers {
         signature_input: format!("sig1={parameters}"),
@@ -113,13 +122,11 @@ pub fn sign(key: &SigningKey, call: &Call<'_>, created_unix_s: i64, nonce: &str)
 
 /// Reads the parameters (to look up the key by `key_id`), refusing anything that is not exactly the profile for `call`.
 pub fn parameters(call: &Call<'_>, signature_input: &str) -> Result<Parameters, HttpSigError> {
-    let parameters = read_parameters(signature_input).map_err(HttpSigError::Profile)?;
-    // Spelled again from what was read, it must be the same text: this is what makes the reading strict.
-    if signature_input.strip_prefix("sig1=") != Some(signature_params(call, &parameters).as_str()) {
-        return Err(HttpSigError::Profile(
-            "the covered components or the parameters are not exactly its own",
-        ));
-    }
+    let rest = signature_input
+        .strip_prefix("sig1=")
+        .and_then(|input| input.strip_prefix(covered(call).as_str()))
+        .ok_or(HttpSigError::Profile("the covered components are not exactly its own"))?;
+    let parameters = read_parameters(rest).map_err(HttpSigError::Profile)?;
     if !(1..=VALID_S).contains(&parameters.expires.saturating_sub(parameters.created)) {
         return Err(HttpSigError::Profile("expires is not within 300 seconds after created"));
     }
@@ -143,7 +150,7 @@ pub fn verify(
         .and_then(|s| s.strip_suffix(':'))
         .and_then(|s| BASE64.decode(s.as_bytes()).ok())
         .ok_or(HttpSigError::Profile("the header Signature is not sig1=:base64:"))?;
-    let base = signature_base(call, &signature_params(call, &parameters));
+    let base = signature_base(call, headers.signature_input.strip_prefix("sig1=").unwrap_or_default());
     if parameters.key_id != key.fingerprint() || !key.verify(base.as_bytes(), &signature) {
         return Err(HttpSigError::Mismatch);
     }
@@ -172,17 +179,10 @@ fn components<'a>(call: &Call<'a>) -> impl Iterator<Item = (&'static str, &'a st
     .filter_map(|(name, value)| value.map(|v| (name, v)))
 }
 
-/// The value of `@signature-params`, which is also what follows `sig1=` in the header.
-fn signature_params(call: &Call<'_>, p: &Parameters) -> String {
+/// The list of covered components, as it begins the header.
+fn covered(call: &Call<'_>) -> String {
     let names: Vec<String> = components(call).map(|(name, _)| format!("\"{name}\"")).collect();
-    format!(
-        "({});created={};expires={};nonce=\"{}\";keyid=\"{}\";alg=\"ed25519\";tag=\"assay-v1\"",
-        names.join(" "),
-        p.created,
-        p.expires,
-        p.nonce,
-        p.key_id
-    )
+    format!("({})", names.join(" "))
 }
 
 /// The signature base (RFC 9421 section 2.5): one line for each component, and the parameters last, without an end.
@@ -197,177 +197,55 @@ fn signature_base(call: &Call<'_>, signature_params: &str) -> String {
     base
 }
 
-/// Reads the parameters behind the list of components.
-fn read_parameters(header: &str) -> Result<Parameters, &'static str> {
-    let (_, rest) = header.split_once(");created=").ok_or("created does not follow the components")?;
-    let (created, rest) = rest.split_once(";expires=").ok_or("expires does not follow created")?;
-    let (expires, rest) = rest.split_once(";nonce=\"").ok_or("nonce does not follow expires")?;
-    let (nonce, rest) = rest.split_once("\";keyid=\"").ok_or("keyid does not follow nonce")?;
-    let (key_id, _) = rest.split_once("\";alg=\"").ok_or("alg does not follow keyid")?;
-    let time = |text: &str| {
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        text.parse().ok().filter(|t| digits && (0..=LATEST_UNIX_S).contains(t))
+/// Reads the parameters behind the list of components: each once, none else, each in its one spelling.
+fn read_parameters(rest: &str) -> Result<Parameters, &'static str> {
+    let mut parts = rest.split(';');
+    if parts.next() != Some("") {
+        return Err("no parameters follow the components");
+    }
+    let (mut created, mut expires, mut nonce, mut key_id) = (None, None, None, None);
+    let (mut algorithm, mut tag) = (None, None);
+    for part in parts {
+        let (name, value) = part.split_once('=').ok_or("a parameter has no value")?;
+        let slot = match name {
+            "created" => &mut created,
+            "expires" => &mut expires,
+            "nonce" => &mut nonce,
+            "keyid" => &mut key_id,
+            "alg" => &mut algorithm,
+            "tag" => &mut tag,
+            _ => return Err("a parameter is not one of the profile's"),
+        };
+        if slot.replace((part, value)).is_some() {
+            return Err("a parameter is given twice");
+        }
+    }
+    let is = |found: Option<(&str, &str)>, wanted| found.is_some_and(|(part, _)| part == wanted);
+    if !is(algorithm, ALGORITHM) || !is(tag, TAG) {
+        return Err("alg is not ed25519 or tag is not assay-v1");
+    }
+    // A number has one spelling: a sign or leading zeros would be another one.
+    let time = |found: Option<(&str, &str)>| {
+        let (_, text) = found?;
+        let time: i64 = text.parse().ok()?;
+        (text == time.to_string() && (0..=LATEST_UNIX_S).contains(&time)).then_some(time)
+    };
+    let quoted = |found: Option<(&str, &str)>| {
+        found.and_then(|(_, text)| text.strip_prefix('"')?.strip_suffix('"').map(str::to_owned))
     };
     let base64url = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'=');
-    if !NONCE_LETTERS.contains(&nonce.len()) || !nonce.bytes().all(base64url) {
-        return Err("nonce is not 16 random bytes in base64url");
-    }
-    if key_id.len() > 64
-        || !key_id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'+' | b'/'))
-    {
-        return Err("keyid is not a key's fingerprint");
-    }
+    let nonce = quoted(nonce).filter(|nonce| NONCE_LETTERS.contains(&nonce.len()));
+    let fingerprint = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'+' | b'/');
+    let key_id = quoted(key_id).filter(|id| id.len() <= MOST_KEY_ID_BYTES);
     Ok(Parameters {
         created: time(created).ok_or("created is not a time")?,
         expires: time(expires).ok_or("expires is not a time")?,
-        nonce: nonce.to_owned(),
-        key_id: key_id.to_owned(),
+        nonce: nonce
+            .filter(|nonce| nonce.bytes().all(base64url))
+            .ok_or("nonce is not 16 random bytes in base64url")?,
+        key_id: key_id.filter(|id| id.bytes().all(fingerprint)).ok_or("keyid is not a key's fingerprint")?,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use zeroize::Zeroizing;
-
-    const NONCE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
-    const NOW: i64 = 1_700_000_000;
-
-    fn key(seed: u8) -> SigningKey {
-        SigningKey::from_seed(Zeroizing::new([seed; 32])).expect("a seed")
-    }
-
-    fn call() -> Call<'static> {
-        Call {
-            method: "PATCH",
-            authority: "portal.example:8443",
-            path: "/api/v1/uploads/7",
-            query: "?",
-            content_digest: Some("sha-256=:X:"),
-            upload_offset: Some("0"),
-            upload_length: None,
-            tus_resumable: Some("1.0.0"),
-        }
-    }
-
-    /// RFC 9421 B.1.4 (the key) and B.2.6 (base and signature): the same primitive over the RFC's own base, whose
-    /// components are another profile's.
-    #[test]
-    fn the_rfc_signs_as_we_do() {
-        let seed = BASE64.decode(b"n4Ni+HpISpVObnQMW0wOhCKROaIKqKtW/2ZYb2p9KcU=").expect("base64");
-        let key = SigningKey::from_seed(Zeroizing::new(seed.try_into().expect("32 bytes"))).expect("a seed");
-        assert_eq!(BASE64.encode(&key.public().0), "JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=");
-        let base = "\"date\": Tue, 20 Apr 2021 02:07:55 GMT\n\
-                    \"@method\": POST\n\
-                    \"@path\": /foo\n\
-                    \"@authority\": example.com\n\
-                    \"content-type\": application/json\n\
-                    \"content-length\": 18\n\
-                    \"@signature-params\": (\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" \
-                    \"content-length\");created=1618884473;keyid=\"test-key-ed25519\"";
-        assert_eq!(
-            BASE64.encode(&key.sign(base.as_bytes())),
-            "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw=="
-        );
-        // RFC 9530 appendix D.1 gives this digest for this body.
-        let digest = content_digest(b"{\"hello\": \"world\"}\n");
-        assert_eq!(digest, "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:");
-    }
-
-    #[test]
-    fn the_base_is_spelled_in_one_way() {
-        let headers = sign(&key(1), &call(), NOW, NONCE);
-        let id = key(1).public().fingerprint();
-        let parameters = format!(
-            "(\"@method\" \"@authority\" \"@path\" \"@query\" \"content-digest\" \"upload-offset\" \"tus-resumable\")\
-             ;created=1700000000;expires=1700000300;nonce=\"{NONCE}\";keyid=\"{id}\";alg=\"ed25519\";tag=\"assay-v1\""
-        );
-        assert_eq!(headers.signature_input, format!("sig1={parameters}"));
-        assert_eq!(
-            signature_base(&call(), &parameters),
-            format!(
-                "\"@method\": PATCH\n\"@authority\": portal.example:8443\n\"@path\": /api/v1/uploads/7\n\
-                 \"@query\": ?\n\"content-digest\": sha-256=:X:\n\"upload-offset\": 0\n\
-                 \"tus-resumable\": 1.0.0\n\"@signature-params\": {parameters}"
-            )
-        );
-    }
-
-    #[test]
-    fn a_signature_fits_one_call_and_one_key() {
-        let headers = sign(&key(1), &call(), NOW, NONCE);
-        let public = key(1).public();
-        let good = verify(&public, &call(), &headers, NOW).expect("signed so");
-        assert_eq!((good.created, good.expires, good.nonce.as_str()), (NOW, NOW + VALID_S, NONCE));
-        assert_eq!(verify(&key(2).public(), &call(), &headers, NOW), Err(HttpSigError::Mismatch));
-        for other in [
-            Call { method: "DELETE", ..call() },
-            Call { authority: "other.example", ..call() },
-            Call { path: "/api/v1/uploads/8", ..call() },
-            Call { query: "?x", ..call() },
-            Call { content_digest: Some("sha-256=:Y:"), ..call() },
-            Call { upload_offset: Some("1"), ..call() },
-            Call { tus_resumable: Some("1.0.1"), ..call() },
-        ] {
-            assert_eq!(verify(&public, &other, &headers, NOW), Err(HttpSigError::Mismatch), "{other:?}");
-        }
-        for other in [
-            Call { content_digest: None, ..call() },
-            Call { upload_length: Some("1"), ..call() },
-            Call { method: "PATCH\n", ..call() },
-        ] {
-            let found = verify(&public, &other, &headers, NOW);
-            assert!(matches!(found, Err(HttpSigError::Profile(_))), "{other:?}: {found:?}");
-        }
-    }
-
-    #[test]
-    fn the_clock_has_edges() {
-        let headers = sign(&key(1), &call(), NOW, NONCE);
-        for (now, ok) in [
-            (NOW - AHEAD_S - 1, false),
-            (NOW - AHEAD_S, true),
-            (NOW + VALID_S + LATE_S, true),
-            (NOW + VALID_S + LATE_S + 1, false),
-            (i64::MIN, false),
-            (i64::MAX, false),
-        ] {
-            let found = verify(&key(1).public(), &call(), &headers, now);
-            let expected = HttpSigError::Clock { created: NOW, now };
-            assert_eq!(found.err(), (!ok).then_some(expected), "{now}");
-        }
-    }
-
-    #[test]
-    fn other_spellings_are_refused() {
-        let headers = sign(&key(1), &call(), NOW, NONCE);
-        let check = |from: &str, to: &str| {
-            let input = headers.signature_input.replacen(from, to, 1);
-            assert_ne!(input, headers.signature_input, "{from:?} does not stand in it");
-            let found = parameters(&call(), &input);
-            assert!(matches!(found, Err(HttpSigError::Profile(_))), "{input}: {found:?}");
-        };
-        check("sig1=", "sig2=");
-        check("sig1=", " sig1=");
-        check("\"@method\" \"@authority\"", "\"@authority\" \"@method\"");
-        check("\"@query\" ", "");
-        check("created=1700000000;expires=1700000300", "expires=1700000300;created=1700000000");
-        check("created=1700000000", "created=01700000000");
-        check("created=1700000000", "created=+1700000000");
-        check("created=1700000000", "created=-5");
-        check("created=1700000000", "created=1700000300");
-        check("expires=1700000300", "expires=1700000301");
-        check("expires=1700000300", "expires=9999999999999999999");
-        check(NONCE, "short");
-        check(NONCE, "AAAAAAAAAAAAAAAAAAAAA\u{e9}");
-        check(NONCE, "AAAAAAAAAAAAAAAAAAAAA\\\"");
-        check("ed25519\"", "hmac-sha256\"");
-        check("assay-v1\"", "assay-v2\"");
-        check("assay-v1\"", "assay-v1\";x=1");
-        check("assay-v1\"", "assay-v1\", sig2=()");
-        for signature in ["", "sig1=::", "sig2=:AAAA:", "sig1=AAAA", "sig1=:AAA:", "sig1=:AAAA:;x"] {
-            let headers = Headers { signature: signature.to_owned(), ..headers.clone() };
-            assert!(verify(&key(1).public(), &call(), &headers, NOW).is_err(), "{signature}");
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
 use axum::routing::{get, options, post};
 
 use crate::app::Shared;
@@ -42,15 +43,18 @@ const MOST_BODY_BYTES: usize = 64 << 10;
 /// What devices call. All but the card and the options are signed.
 pub fn device_calls() -> Router<Shared> {
     let upload = get(upload_offset::handle).head(upload_offset::handle).delete(upload_drop::handle);
+    let tus = Router::new()
+        .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
+        .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
+        .layer(map_response(upload_options::speaks_tus));
     Router::new()
+        .merge(tus)
         .route("/api/v1/card", get(card::handle))
         .route("/api/v1/enrol", post(enrol::handle))
         .route("/api/v1/device-key", post(device_key::handle))
         .route("/api/v1/export", get(export::handle))
         .route("/api/v1/farewell", post(farewell::handle))
         .route("/api/v1/reports", post(report::handle))
-        .route("/api/v1/uploads", options(upload_options::handle).post(upload_create::handle))
-        .route("/api/v1/uploads/{id}", upload.options(upload_options::handle).patch(upload_part::handle))
         .route("/api/v1/uploads/{id}/receipt", get(receipt::handle))
         .route("/api/v1/poll", get(poll::handle))
         .route("/api/v1/replacement", get(replacement::handle))

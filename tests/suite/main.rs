@@ -22,6 +22,7 @@ mod docs;
 mod failures;
 mod hang;
 mod harmless;
+mod interop;
 mod offline;
 mod portal;
 mod redaction;

@@ -1,7 +1,7 @@
 //! The portal as its callers meet it: the real binary, over TLS, with its own certificate authority. Devices are
 //! played by hand-signed calls, so that wrong ones can be made; engineers by a browser's requests without a browser.
 
-mod bundles;
+pub(crate) mod bundles;
 mod device_calls;
 mod ingest;
 mod key_life;

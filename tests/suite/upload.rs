@@ -2,7 +2,7 @@
 //! answer or a single failure does is tested beside the code (`uploader/src/tus/tests.rs`).
 
 mod big_bundle;
-mod cutting_proxy;
+pub(crate) mod cutting_proxy;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -23,14 +23,14 @@ use crate::support::{Guarded, Rng, binary, replay, skip, wait_for};
 const CEILING: Duration = Duration::from_secs(120);
 
 /// A portal and a device enrolled at it, each with a folder of its own.
-struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
-    portal: Option<Guarded>,
-    url: String,
+    pub(crate) portal: Option<Guarded>,
+    pub(crate) url: String,
 }
 
 impl Bench {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("assay-upload").tempdir().expect("a folder");
         let mut bench = Self { folder, portal: None, url: String::new() };
         bench.serve("127.0.0.1:0");
@@ -38,7 +38,7 @@ impl Bench {
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -78,7 +78,7 @@ impl Bench {
     }
 
     /// Runs to the end; what it printed.
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         finish(self.assay(arguments))
     }
 
@@ -109,20 +109,25 @@ impl Bench {
         Spool::open(&self.path("state/spool"), SpoolLimits::default()).expect("the device's spool")
     }
 
-    fn only_entry(&self) -> Entry {
+    pub(crate) fn only_entry(&self) -> Entry {
         let mut entries = self.spool().entries().expect("a readable spool");
         assert_eq!(entries.len(), 1, "{entries:?}");
         entries.remove(0)
     }
 
+    pub(crate) fn device_key(&self) -> SigningKey {
+        let text = fs::read_to_string(self.path("state/identity/device.key")).expect("the device's key");
+        SigningKey::from_openssh(&text).expect("the device's key")
+    }
+
     /// Puts a bundle of this machine with so many random bytes into the spool; its digest and size.
-    fn spool_noise(&self, noise: usize) -> (String, u64) {
+    pub(crate) fn spool_noise(&self, noise: usize) -> (String, u64) {
         let plain = self.path("live.assay");
         let _ = fs::remove_file(&plain);
         self.run(&["collect", "-o", plain.to_str().expect("a plain path")]);
         let read =
             |name: &str| fs::read_to_string(self.path("state/identity").join(name)).expect("the identity");
-        let key = SigningKey::from_openssh(&read("device.key")).expect("the device's key");
+        let key = self.device_key();
         let enrolment: Value = serde_json::from_str(&read("enrolment.json")).expect("the enrolment");
         let recipient = enrolment["card"]["recipient"].as_str().expect("a recipient");
         let slot = self.spool().begin().expect("room");

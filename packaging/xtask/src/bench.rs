@@ -7,6 +7,7 @@ mod judging;
 mod machine;
 mod meter;
 mod recovery;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Runs of each row; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
+    /// Only the row about uploads
+    #[arg(long)]
+    uploads: bool,
     /// Measure over the drives of this prepared machine, in whose name space we are
     #[arg(long, hide = true, value_name = "DIR")]
     inside: Option<PathBuf>,
@@ -56,6 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let assay = sh::root().join("target/release/assay");
     if let Some(folder) = &args.inside {
         return end(drives::run(&Machine::at(folder), &assay, args.runs)?);
+    }
+    if args.uploads {
+        return end(judge(&upload::run()?));
     }
     sh::must(
         &mut sh::cargo(&["build", "--release", "--package", "assay-agent", "--locked"]),
@@ -100,6 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Limit("release binary, MB", size, MOST_BINARY_MB),
     ]);
     missed.extend(judge(&verdicts));
+    missed.extend(judge(&upload::run()?));
     setup::ensure(setup::FOR_COPIES)?;
     let copies = recovery::run(&folder.join("recovery"), &assay)?;
     let drives = over_drives(&folder.join("machine"), args.runs);

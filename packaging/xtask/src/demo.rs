@@ -2,12 +2,12 @@
 //! defective device, marked as such. Stays up until Ctrl-C; `--once` checks through the portal's own pages that both
 //! bundles arrived and verified, and ends.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::pair::{Pair, STEP};
 use crate::{setup, sh};
 
 /// How to run it.
@@ -22,28 +22,6 @@ pub(crate) struct Args {
 const RECORDED: &str = "tests/devices/ts-873a-drive-failing";
 /// Engineer's name in the demo.
 const ENGINEER: &str = "engineer";
-/// What one step may take.
-const STEP: Duration = Duration::from_secs(180);
-
-struct Demo {
-    assay: PathBuf,
-    portal: PathBuf,
-    folder: PathBuf,
-}
-
-impl Demo {
-    fn assay(&self, args: &[&str]) -> Command {
-        let mut command = sh::command(&self.assay, args);
-        command.arg("--state-dir").arg(self.folder.join("device"));
-        command
-    }
-
-    fn portal(&self, args: &[&str]) -> Command {
-        let mut command = sh::command(&self.portal, args);
-        command.arg("--data-dir").arg(self.folder.join("portal"));
-        command
-    }
-}
 
 /// Runs the demo.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -54,16 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Duration::from_secs(1500),
         true,
     )?;
-    let target = sh::root().join("target");
-    let demo = Demo {
-        assay: target.join("debug/assay"),
-        portal: target.join("debug/assay-portal"),
-        folder: target.join("demo"),
-    };
-    if demo.folder.exists() {
-        std::fs::remove_dir_all(&demo.folder).context("cannot remove the last demo's folder target/demo")?;
-    }
-    std::fs::create_dir_all(&demo.folder).context("target/demo")?;
+    let demo = Pair::new("debug", "demo")?;
 
     let password = new_password()?;
     let file = demo.folder.join("password");
@@ -75,25 +44,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !status.success() {
         bail!("`assay-portal user add` failed");
     }
-    let mut serve =
-        demo.portal(&["serve", "--listen", "127.0.0.1:0", "--self-signed", "--name", "Assay demo"]);
-    serve.stderr(std::fs::File::create(demo.folder.join("portal.log")).context("portal.log")?);
-    let (portal, url) = sh::serve(&mut serve, "listening on ", Duration::from_secs(30))
-        .context("the portal did not start; see target/demo/portal.log")?;
+    let (portal, url) = demo.serve("Assay demo")?;
     sh::say(&format!("portal: {url}"));
-    let ca = demo.folder.join("portal/ca.pem");
-
-    let code = sh::must(&mut demo.portal(&["enroll-code"]), STEP, false)?;
-    let field = |name: &str| -> Result<String> {
-        code.lines()
-            .find_map(|l| l.strip_prefix(name)?.strip_prefix(' ').map(|v| v.trim().to_owned()))
-            .with_context(|| format!("`assay-portal enroll-code` did not print `{name}`\n{code}"))
-    };
-    let (code_word, fingerprint) = (field("code")?, field("fingerprint")?);
-    sh::say(&format!("\n== this machine enrols (code {code_word}, portal {fingerprint})"));
-    let mut enroll =
-        demo.assay(&["enroll", "--portal", &url, "--code", &code_word, "--fingerprint", &fingerprint]);
-    sh::must(enroll.arg("--ca-file").arg(&ca), STEP, true)?;
+    demo.enrol(&url)?;
 
     sh::say("\n== what this machine says");
     let check = sh::run(&mut demo.assay(&["check"]), STEP, true)?;
@@ -115,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     sh::must(&mut demo.assay(&["upload", &recorded]), STEP, true)?;
 
-    let seen = look(&demo.folder, &url, &ca)?;
+    let seen = look(&demo.folder, &url, &demo.ca())?;
     sh::say("\n== what the engineer sees");
     seen.iter().for_each(|line| sh::say(&format!("  {line}")));
     sh::say(&format!("\nqueue: {url}/\nlogin: {ENGINEER} / {password}"));

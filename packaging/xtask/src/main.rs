@@ -9,6 +9,8 @@ mod adopt;
 mod bench;
 mod demo;
 mod docs;
+mod foreign;
+mod pair;
 mod policy;
 mod setup;
 mod sh;

@@ -12,9 +12,14 @@ const PACKAGES: &[(&str, &str)] = &[
     ("age", "age"),
     ("cc", "gcc"),
     ("curl", "curl"),
+    ("/usr/bin/pip3", "python3-pip"),
     ("faketime", "faketime"),
     // Debian keeps the server itself out of the path.
     ("pg_ctlcluster", "postgresql"),
+    ("nginx", "nginx-light"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("openssl", "openssl"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
@@ -33,6 +38,12 @@ pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
 
 /// Programs that the benchmark uses: the real smartctl is covered by one that imitates drives.
 pub(crate) const FOR_BENCH: &[&str] = &["cc", "smartctl", "unshare"];
+
+/// What installs and runs the programs of other people that tests talk to.
+pub(crate) const FOR_FOREIGN: &[&str] = &["node", "npm", "/usr/bin/pip3"];
+
+/// What the benchmark's uploads are compared with, besides those programs.
+pub(crate) const FOR_UPLOADS: &[&str] = &["nginx", "openssl"];
 
 /// What the benchmark's recovery copies are compared with.
 pub(crate) const FOR_COPIES: &[&str] = &["age", "zstd"];

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{policy, setup, sh};
+use crate::{foreign, policy, setup, sh};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ const ALLOWED_SKIPS: &[&str] =
 
 /// Modules of the suite that need the portal and a network stack.
 const PORTAL_MODULES: &[&str] =
-    &["portal::", "upload::", "cli::", "failures::", "offline::", "support_requests::"];
+    &["portal::", "upload::", "cli::", "failures::", "interop::", "offline::", "support_requests::"];
 
 struct Step {
     name: &'static str,
@@ -46,7 +46,7 @@ struct Counts {
 }
 
 const STEPS: &[Step] = &[
-    Step { name: "tools and sources", budget_minutes: 4, run: tools },
+    Step { name: "tools and sources", budget_minutes: 6, run: tools },
     Step { name: "format and policy", budget_minutes: 2, run: format_and_policy },
     Step { name: "build, clippy, docs", budget_minutes: 16, run: build },
     Step { name: "unit, device and property tests", budget_minutes: 8, run: unit },
@@ -142,6 +142,7 @@ fn skips(notes: &Path, wrong: &mut Vec<String>) -> Result<u64> {
 
 fn tools(context: &Context_) -> Result<Counts> {
     setup::ensure(setup::FOR_TESTS)?;
+    foreign::install()?;
     sh::must(&mut sh::cargo(&["fetch", "--locked"]), context.limit, true)?;
     Ok(Counts::default())
 }

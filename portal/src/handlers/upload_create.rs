@@ -64,7 +64,6 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
         }
     };
     let headers = [
-        ("tus-resumable", TUS.to_owned()),
         ("location", format!("/api/v1/uploads/{}", upload.id)),
         ("upload-offset", upload.offset_bytes.to_string()),
         ("upload-expires", clock::http_date(upload.expires_at)),

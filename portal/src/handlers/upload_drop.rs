@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::upload_create::version;
-use super::upload_options::TUS;
 use crate::app::Shared;
 use crate::device_call;
 use crate::refusal::Refusal;
@@ -29,5 +28,5 @@ pub(super) async fn handle(
             "Ask for its receipt.",
         ));
     }
-    Ok((StatusCode::NO_CONTENT, [("tus-resumable", TUS)]).into_response())
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::upload_create::version;
-use super::upload_options::TUS;
 use crate::app::Shared;
 use crate::clock;
 use crate::device_call;
@@ -23,7 +22,6 @@ pub(super) async fn handle(
     version(&parts.headers)?;
     let upload = app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
     let mut headers = vec![
-        ("tus-resumable", TUS.to_owned()),
         ("upload-offset", upload.offset_bytes.to_string()),
         ("upload-length", upload.length_bytes.to_string()),
         ("cache-control", "no-store".to_owned()),

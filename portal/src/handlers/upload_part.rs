@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::upload_create::version;
-use super::upload_options::TUS;
 use crate::app::Shared;
 use crate::clock;
 use crate::device_call::{self, single};
@@ -37,7 +36,6 @@ pub(super) async fn handle(
     let upload = app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
     let offset = uploads::receive(&app, upload, offset, digest, body).await?;
     let headers = [
-        ("tus-resumable", TUS.to_owned()),
         ("upload-offset", offset.to_string()),
         ("upload-expires", clock::http_date(clock::now_unix_s() + KEPT_S)),
     ];

@@ -24,13 +24,13 @@ struct State {
 }
 
 /// A running proxy; its threads end with the process.
-pub(super) struct CuttingProxy {
-    pub(super) address: SocketAddr,
+pub(crate) struct CuttingProxy {
+    pub(crate) address: SocketAddr,
     shared: Arc<(Mutex<State>, Condvar)>,
 }
 
 impl CuttingProxy {
-    pub(super) fn start(cut_after: u64) -> Self {
+    pub(crate) fn start(cut_after: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
@@ -48,26 +48,26 @@ impl CuttingProxy {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn up_bytes(&self) -> u64 {
+    pub(crate) fn up_bytes(&self) -> u64 {
         self.state().up_bytes
     }
 
-    pub(super) fn cuts(&self) -> u64 {
+    pub(crate) fn cuts(&self) -> u64 {
         self.state().cuts
     }
 
     /// Asks to hold the next connection that has carried `bytes`.
-    pub(super) fn hold_at(&self, bytes: u64) {
+    pub(crate) fn hold_at(&self, bytes: u64) {
         let mut state = self.state();
         (state.hold_at, state.holding, state.released) = (Some(bytes), false, false);
     }
 
-    pub(super) fn is_holding(&self) -> bool {
+    pub(crate) fn is_holding(&self) -> bool {
         self.state().holding
     }
 
     /// Ends the connection that is held, and holds no other.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         let mut state = self.state();
         (state.hold_at, state.holding, state.released) = (None, false, true);
         self.shared.1.notify_all();
