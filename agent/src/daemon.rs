@@ -24,7 +24,6 @@ use crate::{output, selftest, trouble};
 pub(crate) mod board;
 mod child;
 mod cron;
-mod gentle;
 pub(crate) mod jobs;
 mod journal;
 pub(crate) mod lock;
@@ -135,7 +134,6 @@ fn stay(start: Start) -> anyhow::Result<u8> {
     let _lock = lock::take(&start.folder)?;
     let watch = Watch::begin()?;
     let gentle = assay_collector::live::be_gentle();
-    gentle::idle_io();
     let mut daemon = Daemon::begin(start, watch)?;
     if let Err(error) = gentle {
         daemon.say(&format!("goes on at ordinary priority or without a limit of its memory: {error}"));
