@@ -16,6 +16,7 @@ use crate::support::{Guarded, root, skip, wait_for};
 
 mod idle;
 mod polling;
+mod revoked;
 
 /// A daemon of a device; stopped when dropped.
 struct Daemon<'d> {
