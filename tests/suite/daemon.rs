@@ -15,6 +15,7 @@ use crate::cli::run::{CEILING, Device};
 use crate::support::{Guarded, root, skip, wait_for};
 
 mod idle;
+mod limits;
 mod polling;
 mod revoked;
 
