@@ -9,6 +9,7 @@
 //! daemon writes to RAM; a job brings it to the data volume when drives are awake for another reason, and at the end.
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,7 +25,6 @@ use crate::{output, selftest, trouble};
 pub(crate) mod board;
 mod child;
 mod cron;
-mod gentle;
 pub(crate) mod jobs;
 mod journal;
 pub(crate) mod lock;
@@ -135,12 +135,19 @@ fn stay(start: Start) -> anyhow::Result<u8> {
     let _lock = lock::take(&start.folder)?;
     let watch = Watch::begin()?;
     let gentle = assay_collector::live::be_gentle();
-    gentle::idle_io();
     let mut daemon = Daemon::begin(start, watch)?;
     if let Err(error) = gentle {
         daemon.say(&format!("goes on at ordinary priority or without a limit of its memory: {error}"));
     }
     daemon.work()
+}
+
+/// Number and time of a file: those of another when it was replaced.
+type Stamp = (u64, i64, i64);
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
 }
 
 struct Daemon {
@@ -152,6 +159,8 @@ struct Daemon {
     journal: Journal,
     watch: Watch,
     board: Board,
+    /// Which enrolment it was when it was looked at last.
+    enrolment: Option<Stamp>,
     /// Told to stop.
     stop_asked: bool,
     /// Told to take the configuration anew.
@@ -185,7 +194,20 @@ impl Daemon {
         }
         let board = Board { pid: std::process::id(), begun_unix_s: now.wall_s, ..Board::default() };
         let running = None;
-        Ok(Self { start, schedule, zone, plan, running, journal, watch, board, stop_asked, reload_asked })
+        let enrolment = stamp(&schedule.enrolment);
+        Ok(Self {
+            start,
+            schedule,
+            zone,
+            plan,
+            running,
+            journal,
+            watch,
+            board,
+            enrolment,
+            stop_asked,
+            reload_asked,
+        })
     }
 
     fn say(&mut self, text: &str) {
@@ -220,12 +242,23 @@ impl Daemon {
         Ok(0)
     }
 
-    /// A device that was enrolled, or is no longer, has other jobs; and who just asked the portal for a request
+    /// A device that was enrolled, or is no longer, has other jobs; one that was enrolled anew asks its portal soon,
+    /// whatever the portal of before said of the next time; and who just asked the portal for a request
     /// (`assay support wait`) need not wait for the next poll.
     fn look_at_enrolment(&mut self) {
-        match (self.schedule.enrolment.is_file(), self.schedule.enrolled) {
+        let found = stamp(&self.schedule.enrolment);
+        // A job that runs now may still speak of the one before: looked at when it has ended.
+        let before = match self.running {
+            Some(_) => self.enrolment,
+            None => std::mem::replace(&mut self.enrolment, found),
+        };
+        match (found.is_some(), self.schedule.enrolled) {
             (true, false) => self.reload("this device is enrolled now"),
             (false, true) => self.reload("this device is no longer enrolled"),
+            (true, true) if self.running.is_none() && before.is_some() && before != found => {
+                self.reload("the enrolment of this device is another one");
+                self.plan.called(POLL, now());
+            }
             _ => {}
         }
         if let Some(at_boot_s) = crate::support::store::waited_boot_s(&self.schedule.support_ram) {

@@ -21,6 +21,9 @@ pub struct Cost {
     /// Bytes that our own process wrote to storage up to sealing (`/proc/self/io` `write_bytes`), and what was written
     /// down for the next runs.
     pub written_bytes: Option<Bytes>,
+    /// Class of I/O in which the kernel had our own process, in the words of `ionice(1)`: `idle` takes only what others
+    /// leave over; `none` follows the niceness. What the process starts inherits it.
+    pub io_class: Option<String>,
     /// Child processes started.
     pub processes_started: u64,
     /// Children abandoned in this run because they could not be killed.

@@ -18,6 +18,7 @@ mod abandoned;
 mod event_rows;
 mod gate;
 mod ioctl;
+mod kernel_calls;
 mod kernel_log;
 mod leash;
 mod management;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use assay_bundle::manifest::RunSource;
 
+pub(crate) use self::kernel_calls::io_class;
 pub use self::management::{Called, Management, ManagementCaller};
 use self::pool::Plain;
 use self::protocol::Op;
@@ -72,9 +74,8 @@ pub const DEVICE_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a killed child may take to die before it is abandoned.
 pub const KILL_GRACE: Duration = Duration::from_secs(2);
 
-/// Niceness of a run: the highest, only what is left over. There is no safe way to ask for the idle I/O class, and it is
-/// not needed: a process without a class of its own gets its I/O priority from its niceness, and this one is the lowest
-/// of the best-effort class (level 7 of 0 to 7; ioprio_set(2)). It holds for the children too.
+/// Niceness of a run: the highest, only what is left over. Where the idle I/O class is refused, it gives the lowest level
+/// of the best-effort class (7 of 0 to 7; ioprio_set(2)). Both hold for the children too.
 const NICENESS: i32 = 19;
 
 /// How a live source works.
@@ -296,13 +297,15 @@ impl Source for LiveSource {
     }
 }
 
-/// Makes this process, and the children that it starts from now on, take only what others leave over, and no more memory
-/// than a small NAS can spare.
+/// Makes this process, and the children that it starts from now on, take only what others leave over (niceness, idle I/O
+/// class), and no more memory than a small NAS can spare. Called before a second thread: the first two are a thread's.
 ///
 /// # Errors
 /// What the system says; a run may go on without.
 pub fn be_gentle() -> std::io::Result<()> {
     let nice = rustix::process::setpriority_process(None, NICENESS);
+    let idle = kernel_calls::be_idle();
     memory_cap::OWN.apply()?;
-    Ok(nice?)
+    nice?;
+    idle
 }

@@ -37,6 +37,7 @@ impl Meter {
             children_cpu_ms: milliseconds(now.children.saturating_sub(self.ticks.children)),
             peak_memory_bytes: peak_memory_now(),
             written_bytes: written_now(),
+            io_class: io_class_now(),
             processes_started: counters.processes_started,
             readers_abandoned: counters.readers_abandoned,
             disks_asleep: sleepers.asleep,
@@ -77,6 +78,14 @@ fn ticks(stat: &str) -> Option<Ticks> {
 
 fn peak_memory_now() -> Bytes {
     Bytes(field(&own_file("status"), "VmHWM:").unwrap_or(0).saturating_mul(1024))
+}
+
+/// Of the thread that collects, whose readers and commands inherit it.
+fn io_class_now() -> Option<String> {
+    #[cfg(feature = "live")]
+    return crate::live::io_class().ok().map(str::to_owned);
+    #[cfg(not(feature = "live"))]
+    None
 }
 
 fn written_now() -> Option<Bytes> {

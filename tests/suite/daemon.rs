@@ -15,7 +15,9 @@ use crate::cli::run::{CEILING, Device};
 use crate::support::{Guarded, root, skip, wait_for};
 
 mod idle;
+mod limits;
 mod polling;
+mod revoked;
 
 /// A daemon of a device; stopped when dropped.
 struct Daemon<'d> {

@@ -13,7 +13,7 @@
 //! (`redaction::a_broken_rule_shuts_the_door`), and every single answer of a portal (`uploader/src/tus/tests.rs`).
 
 mod disk;
-mod front;
+pub(crate) mod front;
 mod keys;
 mod network;
 
@@ -204,7 +204,7 @@ impl Drop for Bench {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         match entry.file_type().unwrap().is_dir() {

@@ -86,4 +86,5 @@ fn a_run_writes_to_its_own_places_only() {
     }
     assert_eq!(cost["disks_woken"], 0, "{cost}");
     assert!(cost["processes_started"].as_u64() > Some(0), "{cost}");
+    assert_eq!(cost["io_class"], "idle", "as the kernel gave it back: {cost}");
 }

@@ -300,6 +300,49 @@ fn refused_with_the_fact_that_speaks_against_it() {
 }
 
 #[test]
+fn an_array_without_redundancy_to_spare_refuses_an_extended_one() {
+    let Some(machine) = Machine::new() else { return };
+    // `sda` works in the array, and `sdb` is out, being filled, or in again.
+    let array = |degraded: &str, action: &str, second: Option<&str>| {
+        let _ = fs::remove_dir_all(machine.path("block/md1/md"));
+        let files =
+            [("level", "raid1"), ("array_state", "clean"), ("raid_disks", "2"), ("degraded", degraded)];
+        let members = [("sda3", "0", Some("in_sync")), ("sdb3", "1", second)];
+        for (name, text) in files.into_iter().chain([("sync_action", action)]) {
+            machine.write(&format!("block/md1/md/{name}"), &format!("{text}\n"));
+        }
+        for (device, slot, state) in members.into_iter().filter_map(|(d, s, state)| Some((d, s, state?))) {
+            machine.write(&format!("block/md1/md/dev-{device}/slot"), &format!("{slot}\n"));
+            machine.write(&format!("block/md1/md/dev-{device}/state"), &format!("{state}\n"));
+        }
+        machine.write("block/md1/size", "7814037168\n");
+    };
+    let extended = |serial: &'static str| ["selftest", "start", serial, "--extended", "--yes"];
+    let orders = || machine.calls().iter().filter(|call| call.contains("-t ")).count();
+    array("1", "idle", None);
+    for serial in [FIRST, SECOND] {
+        machine.bad(&extended(serial), &["md1 is degraded", "lacks 1 of its members", "start a short one"]);
+    }
+    array("1", "recover", Some("spare"));
+    machine.bad(&extended(FIRST), &["md1 is being rebuilt (md_arrays, sync_action)", "start a short one"]);
+    assert_eq!(orders(), 0, "no drive was told anything");
+    // A short one takes minutes.
+    machine.ok(&["selftest", "start", FIRST]);
+    machine.ends("sda", 0, "Completed without error");
+    machine.holds(&[(FIRST, "ended")]);
+    // Whole again: one runs and one waits; the array breaks before its turn comes.
+    array("0", "idle", Some("in_sync"));
+    machine.ok(&extended(FIRST));
+    assert!(machine.ok(&extended(SECOND)).contains("waits for its turn"));
+    array("1", "idle", None);
+    machine.ends("sda", 0, "Completed without error");
+    let told = machine.ok(&["selftest", "status"]);
+    assert!(told.contains("md1 is degraded"), "{told}");
+    assert_eq!(orders(), 2, "a short one and one extended: {:?}", machine.calls());
+    assert!(!machine.runs("sdb"));
+}
+
+#[test]
 fn the_daemon_looks_when_the_drive_may_be_done_and_writes_to_ram() {
     let Some(machine) = Machine::new() else { return };
     let me = std::process::id().to_string();

@@ -78,7 +78,8 @@ const CALLS: [&str; 3] = ["report", "drain", "poll"];
 fn silenced(name: &str, rests: impl FnOnce() -> Option<revoked::Told>) -> Option<Told> {
     let told = CALLS.contains(&name).then(rests).flatten()?;
     let words = format!("{}; looked at once a day", told.words());
-    Some(Told { words, ..Told::default() })
+    // Said once, and not at each turn of a day.
+    Some(Told { words, repeats: true, ..Told::default() })
 }
 
 /// Goes on with the uploads that a person began. Others wait for `assay upload`.

@@ -1,6 +1,6 @@
 //! Submits the read-only questions of [`crate::direct`] to a device: `SG_IO` and `NVME_IOCTL_ADMIN_CMD`.
 //!
-//! This is the only file of the project with `unsafe` in it, and there it is one function, [`submit`], which hands the
+//! This is one of the two files of the project with `unsafe` in it, and there it is one function, [`submit`], which hands the
 //! kernel a structure and the buffers that the structure points to. It runs in the reader child only, which may be
 //! lost; see [`super`].
 //!

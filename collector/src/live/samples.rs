@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
+use super::kernel_calls;
 use crate::source::{Failure, Fetched};
 
 #[derive(Serialize)]
@@ -29,7 +30,8 @@ struct Host {
 #[derive(Serialize)]
 struct Clock {
     unix_s: i64,
-    /// Always null: the kernel tells only through `adjtimex`, which no safe interface in use here offers.
+    /// Null when the kernel does not answer. It knows of a daemon that disciplines it; a clock that something sets from
+    /// time to time is right and not synchronised.
     synchronised: Option<bool>,
 }
 
@@ -71,7 +73,7 @@ pub(super) fn clock() -> Result<Fetched, Failure> {
         Ok(since) => whole(since),
         Err(before) => -whole(before.duration()),
     };
-    json("the clock", &Clock { unix_s, synchronised: None })
+    json("the clock", &Clock { unix_s, synchronised: kernel_calls::is_clock_disciplined().ok() })
 }
 
 pub(super) fn json(noun: &str, value: &impl Serialize) -> Result<Fetched, Failure> {
@@ -111,6 +113,9 @@ mod tests {
             assert!(value.values().any(|value| !value.is_null()));
         }
         check(clock().expect("a clock"), &["unix_s", "synchronised"]);
+        let told: serde_json::Value = serde_json::from_slice(&clock().expect("a clock").bytes).expect("JSON");
+        assert_eq!(told["synchronised"].as_bool(), kernel_calls::is_clock_disciplined().ok(), "{told}");
+        assert!(told["synchronised"].is_boolean(), "the kernel tells: {told}");
         check(
             host().expect("a host"),
             &[

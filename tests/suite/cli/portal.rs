@@ -56,13 +56,13 @@ impl Portal {
         command
     }
 
-    fn ca(&self) -> String {
+    pub(crate) fn ca(&self) -> String {
         let path: PathBuf = self.folder.path().join("data/ca.pem");
         path.to_str().expect("a plain path").to_owned()
     }
 
     /// A one-time code and the fingerprint that comes with it.
-    fn code(&self) -> (String, String) {
+    pub(crate) fn code(&self) -> (String, String) {
         let text = finish(self.command(&["enroll-code"])).ends(0).out;
         let field = |name: &str| -> String {
             let line = text.lines().find_map(|line| line.strip_prefix(name));

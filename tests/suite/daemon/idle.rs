@@ -28,7 +28,7 @@ fn it_becomes_a_process_of_its_own_and_sleeps() {
     let io = Command::new("ionice").arg("-p").arg(daemon.pid().to_string()).env_clear().output();
     match io {
         Ok(io) => assert!(String::from_utf8_lossy(&io.stdout).starts_with("idle"), "{io:?}"),
-        // Without the tool the daemon cannot ask either: the lowest ordinary level holds.
+        // What the kernel gives back is asked beside the call too.
         Err(error) => println!("ionice: {error}"),
     }
     // Asleep in poll(2): it wakes for an event or after its own sleep, and for nothing else.

@@ -6,15 +6,15 @@ use std::os::unix::fs::MetadataExt;
 
 use super::*;
 
-const QUIET: &str = "[run]\ncheck = ''\nrecorder_minutes = 0\n";
+pub(super) const QUIET: &str = "[run]\ncheck = ''\nrecorder_minutes = 0\n";
 
 /// A poll that is late: the daemon asks as soon as it begins.
-fn late() -> Value {
+pub(super) fn late() -> Value {
     json!({ "poll": { "started_unix_s": 1_700_000_000 } })
 }
 
 /// Removes what answers to requests keep in RAM.
-fn swept(device: &Device) -> [Swept; 2] {
+pub(super) fn swept(device: &Device) -> [Swept; 2] {
     let folder = ram(device);
     let support = sha256_hex(device.state().join("support").as_os_str().as_encoded_bytes());
     let support = folder.with_file_name(format!("support-{}", &support[..16]));
@@ -22,7 +22,7 @@ fn swept(device: &Device) -> [Swept; 2] {
 }
 
 /// Wakes the daemon as any child's end does.
-fn wake(daemon: &Daemon<'_>) {
+pub(super) fn wake(daemon: &Daemon<'_>) {
     daemon.signal(Signal::CHILD);
 }
 
@@ -32,7 +32,7 @@ fn polls(portal: &Portal) -> usize {
 }
 
 /// The poll of the status, once it ended as often as this.
-fn polled(device: &Device, runs: u64) -> Value {
+pub(super) fn polled(device: &Device, runs: u64) -> Value {
     wait_for("a poll", CEILING, || {
         let status = device.run(&["status", "--json"]).ends(0).json();
         let poll = job(&status, "poll").clone();

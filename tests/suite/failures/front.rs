@@ -10,13 +10,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// What goes wrong.
 #[derive(Clone, Debug, Default)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Nothing: what is said goes through.
     #[default]
     None,
@@ -24,6 +25,8 @@ pub(super) enum Fault {
     Elsewhere(SocketAddr),
     /// Nothing is ever answered, not even by TLS.
     BlackHole,
+    /// The portal shows a certificate of its own key and authority whose time is over.
+    Expired,
     /// Requests whose head begins so are answered with this and never reach the portal.
     Answer(&'static str, String),
     /// Requests whose head begins so are broken off after half of the body.
@@ -48,20 +51,21 @@ struct State {
 }
 
 /// A running front; its threads end with the process.
-pub(super) struct Front {
+pub(crate) struct Front {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
 struct Keys {
     server: Arc<ServerConfig>,
+    expired: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
     portal: SocketAddr,
 }
 
 impl Front {
     /// Stands before the portal that serves from `data` at `https://IP:PORT`.
-    pub(super) fn start(data: &Path, url: &str) -> Self {
+    pub(crate) fn start(data: &Path, url: &str) -> Self {
         let portal: SocketAddr = url.trim_start_matches("https://").parse().expect("an address");
         let mut roots = RootCertStore::empty();
         roots
@@ -79,14 +83,16 @@ impl Front {
         look.conn.complete_io(&mut look.sock).expect("a handshake");
         let chain = look.conn.peer_certificates().expect("a certificate").to_vec();
         let chain = chain.into_iter().map(CertificateDer::into_owned).collect();
-        let key = PrivateKeyDer::from_pem_file(data.join("tls.key")).expect("the portal's key");
-        let server = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("the portal's certificate");
-        let keys = Arc::new(Keys { server: Arc::new(server), client, portal });
+        let shows = |chain: Vec<CertificateDer<'static>>| {
+            let key = PrivateKeyDer::from_pem_file(data.join("tls.key")).expect("the portal's key");
+            let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_safe_default_protocol_versions()
+                .expect("versions")
+                .with_no_client_auth()
+                .with_single_cert(chain, key);
+            Arc::new(server.expect("the portal's certificate"))
+        };
+        let keys = Arc::new(Keys { server: shows(chain), expired: shows(expired(data)), client, portal });
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let state = Arc::new(Mutex::new(State::default()));
@@ -101,7 +107,7 @@ impl Front {
     }
 
     /// The proxy's address, as `--proxy` takes it.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -110,25 +116,40 @@ impl Front {
     }
 
     /// From now on this goes wrong.
-    pub(super) fn set(&self, fault: Fault) {
+    pub(crate) fn set(&self, fault: Fault) {
         let mut state = self.state();
         (state.fault, state.faults) = (fault, 0);
     }
 
     /// How often it did.
-    pub(super) fn faults(&self) -> u64 {
+    pub(crate) fn faults(&self) -> u64 {
         self.state().faults
     }
 
     /// Everything that devices said inside TLS so far.
-    pub(super) fn wire(&self) -> Vec<u8> {
+    pub(crate) fn wire(&self) -> Vec<u8> {
         self.state().wire.clone()
     }
 
     /// The body of the last signed receipt that went through.
-    pub(super) fn receipt(&self) -> String {
+    pub(crate) fn receipt(&self) -> String {
         self.state().receipt.clone()
     }
+}
+
+/// What the portal would show if nobody had renewed it since 2020.
+fn expired(data: &Path) -> Vec<CertificateDer<'static>> {
+    let key = |name: &str| {
+        let text = std::fs::read_to_string(data.join(name)).expect("a key of the portal");
+        KeyPair::from_pem(&text).expect("a key")
+    };
+    let mut authority = CertificateParams::default();
+    authority.distinguished_name = DistinguishedName::new();
+    authority.distinguished_name.push(DnType::CommonName, "Assay portal's own certificate authority");
+    let mut leaf = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("names");
+    (leaf.not_before, leaf.not_after) = (rcgen::date_time_ymd(2019, 1, 1), rcgen::date_time_ymd(2020, 1, 1));
+    let leaf = leaf.signed_by(&key("tls.key"), &Issuer::from_params(&authority, key("ca.key")));
+    vec![leaf.expect("a certificate").der().clone()]
 }
 
 fn tls(client: &Arc<ClientConfig>, to: SocketAddr) -> StreamOwned<ClientConnection, TcpStream> {
@@ -159,7 +180,14 @@ fn relay(mut device: TcpStream, state: &Mutex<State>, keys: &Keys) -> Option<()>
         }
         _ => {}
     }
-    let connection = ServerConnection::new(Arc::clone(&keys.server)).ok()?;
+    let shown = match fault {
+        Fault::Expired => {
+            lock().faults += 1;
+            &keys.expired
+        }
+        _ => &keys.server,
+    };
+    let connection = ServerConnection::new(Arc::clone(shown)).ok()?;
     let mut device = StreamOwned::new(connection, device);
     let asked = head(&mut device)?;
     lock().wire.extend_from_slice(asked.as_bytes());

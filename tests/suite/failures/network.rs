@@ -54,6 +54,11 @@ fn lines_and_portals_that_fail() {
 
     let rows = [
         row("a portal with another key", Fault::Elsewhere(foreign), &["not sent"]),
+        row(
+            "a portal whose certificate has run out",
+            Fault::Expired,
+            &["not sent", "its certificate is not valid at the time"],
+        ),
         row("500 to the first call", Fault::Answer(CREATE, later("500 Oops")), &["not sent", "500"]),
         row("500 to a part", Fault::Answer(PART, later("500 Oops")), &["not sent", "500"]),
         row(
@@ -166,6 +171,31 @@ fn lines_that_come_back() {
         assert_eq!(bench.faults_on_disk(), Vec::<String>::new(), "{name}");
         assert!(upload(&bench, &front, &[]).ends(0).out.contains("Nothing waits"), "{name}: it arrived once");
     }
+}
+
+/// Before it is enrolled a device knows no key of the portal: a certificate that has run out is refused, and the code is
+/// still good.
+#[test]
+fn nobody_enrols_at_a_certificate_that_has_run_out() {
+    let portal = Portal::start();
+    let front = Front::start(&portal.folder.path().join("data"), &portal.url);
+    let bench = Bench::new();
+    let (code, fingerprint) = portal.code();
+    let (ca, proxy) = (portal.ca(), front.url());
+    let known = ["enroll", "--portal", &portal.url, "--code", &code, "--fingerprint", &fingerprint];
+    let enrol = [&known[..], &["--ca-file", &ca, "--proxy", &proxy]].concat();
+    front.set(Fault::Expired);
+    let ran = bench.run(&enrol).ends(3);
+    assert!(
+        front.faults() > 0 && ran.err.contains("its certificate is not valid at the time"),
+        "{}",
+        ran.err
+    );
+    assert!(!bench.identity("enrolment.json").exists());
+    assert_eq!(front.wire(), b"", "not one request was made");
+    assert_eq!(bench.faults_on_disk(), Vec::<String>::new());
+    front.set(Fault::None);
+    assert!(bench.run(&enrol).ends(0).out.contains("enrolled"));
 }
 
 /// A line that swallows everything: who gives up waiting loses nothing.
