@@ -68,7 +68,10 @@ fn judge(view: &View<'_>, drive: &Drive, happenings: &Happenings<'_>) -> Judgeme
         let why = "reads of it failed, and its own counters tell how badly: they are weighed with the kernel's lines";
         return Judgement::exonerated(subject, why);
     }
-    if let Some(shared) = yields(view, drive, Mark::Media, "the failed reads") {
+    // Refused reads come with resets and errors of the link, so they yield to what is shared about those as well.
+    let marks: &[Mark] =
+        if failed.is_empty() { &[Mark::Media, Mark::LinkError, Mark::Timeout] } else { &[Mark::Media] };
+    if let Some(shared) = marks.iter().find_map(|mark| yields(view, drive, *mark, "the failed reads")) {
         return shared;
     }
     let (row, title) = match failed.is_empty() {
@@ -76,7 +79,9 @@ fn judge(view: &View<'_>, drive: &Drive, happenings: &Happenings<'_>) -> Judgeme
         true => (&READS_REFUSED, format!("The {subject} refuses reads, and the kernel gave some up")),
     };
     let mut why: Vec<Evidence> = Vec::new();
-    for (kind, what) in [(&failed, "medium errors"), (&refused, "refused reads"), (&given_up, "reads given up")] {
+    for (kind, what) in
+        [(&failed, "medium errors"), (&refused, "refused reads"), (&given_up, "reads given up")]
+    {
         why.extend(kind.iter().take(SHOWN).map(|h| h.evidence()));
         if kind.len() > SHOWN {
             why.push(told("kernel_log.events", format!("{} {what} in all", times(kind)), ""));

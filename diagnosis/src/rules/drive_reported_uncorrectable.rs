@@ -149,7 +149,8 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
 
 /// Whether the drive counts errors that it could not correct, by either source.
 pub(crate) fn reports_uncorrectable(drive: &Drive) -> bool {
-    let by_table = matches!(counted(drive, 187, &NAMES), Counted::Count(counter) if counter.count >= ERRORS_FROM);
+    let by_table =
+        matches!(counted(drive, 187, &NAMES), Counted::Count(counter) if counter.count >= ERRORS_FROM);
     let statistics = drive.ata_statistics.value().and_then(|statistics| statistics.uncorrectable_errors);
     let by_pages = drive.scsi.value().and_then(|pages| pages.uncorrected_errors);
     by_table || statistics.or(by_pages).is_some_and(|errors| errors >= ERRORS_FROM)

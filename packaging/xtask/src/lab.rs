@@ -119,10 +119,7 @@ fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>, write: 
         std::fs::write(&path, matrix::document(&outcomes)?).context("docs/lab.json")?;
         sh::say("written: docs/lab.json; `cargo xtask docs` puts it into docs/accuracy.md");
     }
-    Ok(Counts {
-        passed: (outcomes.len() - failed) as u64,
-        failed: failed as u64,
-    })
+    Ok(Counts { passed: (outcomes.len() - failed) as u64, failed: failed as u64 })
 }
 
 fn one(scenario: &Scenario, image: &Image) -> Outcome {

@@ -4,7 +4,7 @@ inject() {
     usleep 300000
 }
 for n in 1 2 3 4 5 6; do
-    inject "-c fast-dev RCVR"
+    inject "-c fast-slot RCVR"
 done
-inject "fast-dev COMP_TIME"
+inject "fast-slot COMP_TIME"
 agent check

@@ -1,3 +1,4 @@
+make_arrays 1 LAB-BAY1 LAB-BAY2
 assay collect >/dev/null 2>&1
 agent before
 gone=$(drive LAB-SCSI2)

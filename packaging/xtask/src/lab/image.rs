@@ -13,8 +13,20 @@ use crate::{setup, sh};
 
 /// Modules that every guest loads, in this order.
 pub(crate) const MODULES: &[&str] = &[
-    "crc32c_generic", "virtio_pci", "9pnet_virtio", "9p", "ahci", "sd_mod", "sg", "nvme", "xhci_pci", "usb_storage", "raid1", "raid456",
-    "ext4", "dm_mod",
+    "crc32c_generic",
+    "virtio_pci",
+    "9pnet_virtio",
+    "9p",
+    "ahci",
+    "sd_mod",
+    "sg",
+    "nvme",
+    "xhci_pci",
+    "usb_storage",
+    "raid1",
+    "raid456",
+    "ext4",
+    "dm_mod",
 ];
 
 /// Tools of the guest, where Debian puts them.
@@ -114,10 +126,9 @@ fn pack(tree: &Path, version: &str, binary: &Path) -> Result<Vec<u8>> {
 /// A file of the unpacked packages: `/bin` may be `/usr/bin` there.
 fn find(tree: &Path, name: &str) -> Result<PathBuf> {
     let name = name.trim_start_matches('/');
-    [tree.join(name), tree.join("usr").join(name)]
-        .into_iter()
-        .find(|path| path.is_file())
-        .with_context(|| format!("the packages in target/lab hold no {name}: remove that folder and try again"))
+    [tree.join(name), tree.join("usr").join(name)].into_iter().find(|path| path.is_file()).with_context(
+        || format!("the packages in target/lab hold no {name}: remove that folder and try again"),
+    )
 }
 
 /// The libraries that a program loads, as the host has them.
@@ -145,9 +156,13 @@ fn modules(tree: &Path, version: &str) -> Result<BTreeSet<String>> {
     };
     let mut wanted: BTreeSet<String> = MODULES.iter().map(|name| (*name).to_owned()).collect();
     for scenario in scenario::all()? {
-        wanted.extend(scenario.about.modules.iter().map(|line| {
-            line.split_whitespace().next().unwrap_or_default().replace('-', "_")
-        }));
+        wanted.extend(
+            scenario
+                .about
+                .modules
+                .iter()
+                .map(|line| line.split_whitespace().next().unwrap_or_default().replace('-', "_")),
+        );
     }
     let mut found = BTreeSet::new();
     for line in text.lines() {

@@ -30,7 +30,8 @@ pub(crate) fn run(scenario: &Scenario, image: &Image, limit: Duration) -> Result
     let shared = work.join("host");
     std::fs::create_dir_all(&shared).with_context(|| format!("{}", shared.display()))?;
     for drive in &scenario.about.drive {
-        let file = std::fs::File::create(work.join(format!("{}.img", drive.name))).context("a drive's image")?;
+        let file =
+            std::fs::File::create(work.join(format!("{}.img", drive.name))).context("a drive's image")?;
         file.set_len(drive.size_mib << 20).context("a drive's image")?;
     }
     let end = Instant::now() + limit;
@@ -86,7 +87,19 @@ fn one_boot(
     let log = work.join(format!("console.{number}"));
     let mut command = Command::new("qemu-system-x86_64");
     command
-        .args(["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-display", "none", "-no-reboot", "-nic", "none"])
+        .args([
+            "-machine",
+            "q35",
+            "-accel",
+            "tcg",
+            "-cpu",
+            "max",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-nic",
+            "none",
+        ])
         // Pulled cards are told by the port itself, as on a NAS, and not by the firmware of a virtual board.
         .args(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"])
         .args(["-m", &scenario.about.memory_mib.to_string()])
@@ -150,7 +163,8 @@ fn one_boot(
 }
 
 fn last_lines(log: &Path) -> String {
-    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text =
+        std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
 }
@@ -234,7 +248,8 @@ fn own_archive(scenario: &Scenario, boot: usize) -> Result<Vec<u8>> {
     if scenario.about.qts {
         file(&mut archive, "lab/qts", "yes\n")?;
         archive.folder("lab/commands")?;
-        let base = std::fs::read_to_string(scenario::folder().join("commands.toml")).context("tests/lab/commands.toml")?;
+        let base = std::fs::read_to_string(scenario::folder().join("commands.toml"))
+            .context("tests/lab/commands.toml")?;
         let mut answers: std::collections::BTreeMap<String, String> =
             toml::from_str(&base).context("tests/lab/commands.toml")?;
         answers.extend(scenario.about.commands.clone());

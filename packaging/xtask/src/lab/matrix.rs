@@ -10,9 +10,11 @@ use super::verdict::Outcome;
 
 /// The table for a person.
 pub(crate) fn table(outcomes: &[Outcome]) -> Vec<String> {
-    let mut rows = vec![String::new(), format!("{:<28} {:<16} {:<7} {:>4}  found", "scenario", "fault in", "", "s")];
+    let mut rows =
+        vec![String::new(), format!("{:<28} {:<16} {:<7} {:>4}  found", "scenario", "fault in", "", "s")];
     for outcome in outcomes {
-        let found: Vec<String> = outcome.found.iter().map(|[code, _, verdict]| format!("{code} {verdict}")).collect();
+        let found: Vec<String> =
+            outcome.found.iter().map(|[code, _, verdict]| format!("{code} {verdict}")).collect();
         rows.push(format!(
             "{:<28} {:<16} {:<7} {:>4}  {}",
             outcome.name,

@@ -194,7 +194,8 @@ pub(crate) fn all() -> Result<Vec<Scenario>> {
             continue;
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file).with_context(|| format!("tests/lab/{name}/scenario.toml"))?;
+        let text =
+            std::fs::read_to_string(&file).with_context(|| format!("tests/lab/{name}/scenario.toml"))?;
         let about: About =
             toml::from_str(&text).with_context(|| format!("tests/lab/{name}/scenario.toml"))?;
         if about.expect.is_empty() || about.boot.is_empty() {

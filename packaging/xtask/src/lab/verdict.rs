@@ -75,7 +75,11 @@ fn one_run(expect: &Expect, folder: &Path, outcome: &mut Outcome) -> Result<(), 
             outcome.wrong.push(format!("{}: does not say `{text}`", expect.run));
         }
     }
-    if expect.exit.is_some() && expect.finding.is_empty() && expect.overall.is_none() && !report.starts_with('{') {
+    if expect.exit.is_some()
+        && expect.finding.is_empty()
+        && expect.overall.is_none()
+        && !report.starts_with('{')
+    {
         return Ok(());
     }
     let report: Value = serde_json::from_str(&report)
@@ -90,7 +94,11 @@ fn one_run(expect: &Expect, folder: &Path, outcome: &mut Outcome) -> Result<(), 
             .filter(|entry| entry["required"] == true)
             .map(|entry| format!("{} {}", entry["subject"], entry["why"]))
             .collect();
-        outcome.wrong.push(format!("{}: `{overall}` instead of `{wanted}` {}", expect.run, needed.join("; ")));
+        outcome.wrong.push(format!(
+            "{}: `{overall}` instead of `{wanted}` {}",
+            expect.run,
+            needed.join("; ")
+        ));
     }
     let findings: Vec<&Value> = diagnosis["findings"].as_array().into_iter().flatten().collect();
     for finding in &findings {
@@ -129,10 +137,8 @@ fn rank(verdict: &str) -> usize {
 
 /// Why a wanted finding is not there as it should be.
 fn missing(wanted: &Wanted, findings: &[&Value]) -> Option<String> {
-    let of_code: Vec<_> = findings
-        .iter()
-        .filter(|finding| wanted.code.split('|').any(|one| finding["code"] == one))
-        .collect();
+    let of_code: Vec<_> =
+        findings.iter().filter(|finding| wanted.code.split('|').any(|one| finding["code"] == one)).collect();
     if of_code.is_empty() {
         return Some(format!("{} was not found", wanted.code));
     }
@@ -145,7 +151,11 @@ fn missing(wanted: &Wanted, findings: &[&Value]) -> Option<String> {
         {
             why = format!("{} says {verdict}", wanted.code);
         } else if wanted.names.as_ref().is_some_and(|name| !suspect.contains(name.as_str())) {
-            why = format!("{} does not name `{}` first: {suspect}", wanted.code, wanted.names.as_deref().unwrap_or_default());
+            why = format!(
+                "{} does not name `{}` first: {suspect}",
+                wanted.code,
+                wanted.names.as_deref().unwrap_or_default()
+            );
         } else {
             return None;
         }
