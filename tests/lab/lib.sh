@@ -69,16 +69,23 @@ wait_for_drives() {
     done
 }
 
+# tool RUN ARGUMENT…: a command of the agent that has no report. Leaves RUN.json (its standard output), RUN.errors, RUN.code.
+tool() {
+    run=$1
+    shift
+    assay "$@" >/tmp/agent.json 2>/tmp/agent.errors
+    echo $? >/host/$run.code
+    cp /tmp/agent.json /host/$run.json
+    cp /tmp/agent.errors /host/$run.errors
+    rm -f /tmp/agent.json /tmp/agent.errors
+}
+
 # agent RUN [ARGUMENT…]: the agent as its user runs it; `check` without arguments. Leaves RUN.json, RUN.errors, RUN.code.
 agent() {
     run=$1
     shift
     [ $# -eq 0 ] && set -- check
-    assay "$@" --json >/tmp/agent.json 2>/tmp/agent.errors
-    echo $? >/host/$run.code
-    cp /tmp/agent.json /host/$run.json
-    cp /tmp/agent.errors /host/$run.errors
-    rm -f /tmp/agent.json /tmp/agent.errors
+    tool "$run" "$@" --json
 }
 
 # Reads a drive past every cache, as a scrub does. Errors are what a scenario wants.

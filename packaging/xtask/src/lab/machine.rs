@@ -183,9 +183,6 @@ fn drives(scenario: &Scenario, boot: &Boot, work: &Path) -> Vec<String> {
     if any(Bus::UsbDom) {
         device("qemu-xhci,id=xhci".to_owned());
     }
-    if any(Bus::Scsi) {
-        device("virtio-scsi-pci,id=scsi".to_owned());
-    }
     for (index, drive) in present.iter().enumerate() {
         let Drive { name, serial, properties, .. } = drive;
         let port = boot.ports.get(name).copied().unwrap_or(drive.port).saturating_sub(1);
@@ -200,9 +197,6 @@ fn drives(scenario: &Scenario, boot: &Boot, work: &Path) -> Vec<String> {
                 format!("ide-hd,id={name}-dev,drive={name},bus=card.{port},serial={serial}{more}")
             }
             Bus::UsbDom => format!("usb-storage,id={name}-dev,drive={name},bus=xhci.0,serial={serial}{more}"),
-            Bus::Scsi => {
-                format!("scsi-hd,id={name}-dev,drive={name},bus=scsi.0,scsi-id={port},serial={serial}{more}")
-            }
             Bus::Nvme => format!("nvme,id={name}-dev,drive={name},bus={name}-slot,serial={serial}{more}"),
         });
     }

@@ -102,8 +102,6 @@ pub(crate) enum Bus {
     Nvme,
     /// The USB module that QTS starts from.
     UsbDom,
-    /// A SCSI controller that tells when a drive goes.
-    Scsi,
 }
 
 /// One time that the machine is switched on.
