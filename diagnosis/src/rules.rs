@@ -16,6 +16,7 @@ pub mod drive_helium;
 pub mod drive_identity_changed;
 pub mod drive_offline_uncorrectable;
 pub mod drive_pending_sectors;
+pub mod drive_read_failed;
 pub mod drive_reallocated;
 pub mod drive_reported_uncorrectable;
 pub mod drive_self_test_failed;
@@ -80,6 +81,7 @@ pub static RULES: &[&Rule] = &[
     &ssd_spare_low::RULE,
     &ssd_program_fail::RULE,
     &drive_dropped::RULE,
+    &drive_read_failed::RULE,
     &shared_mark::RULE,
     &bay_loses_drives::RULE,
     &nvme_media_errors::RULE,
@@ -165,6 +167,7 @@ mod tests {
         (&ssd_spare_low::RULE, ssd_spare_low::tests::four),
         (&ssd_program_fail::RULE, ssd_program_fail::tests::four),
         (&drive_dropped::RULE, drive_dropped::tests::four),
+        (&drive_read_failed::RULE, drive_read_failed::tests::four),
         (&shared_mark::RULE, shared_mark::tests::four),
         (&bay_loses_drives::RULE, bay_loses_drives::tests::four),
         (&nvme_media_errors::RULE, nvme_media_errors::tests::four),

@@ -40,7 +40,12 @@ pub(super) const ROWS: &[Signature] = &[
         r"\bata\d+(?:\.\d+)?: (?:hardreset failed|softreset failed|COMRESET failed|SRST failed|reset failed \(errno)",
     ),
     row("ata-link-reset", About::Ata, r"\bata\d+(?:\.\d+)?: (?:hard|soft) resetting (?:link|port)"),
-    row("ata-link-slowed", About::Ata, r"\bata\d+(?:\.\d+)?: limiting (?:SATA link )?speed to"),
+    row("ata-link-slowed", About::Ata, r"\bata\d+(?:\.\d+)?: limiting SATA link speed to"),
+    row(
+        "ata-link-slowed",
+        About::Ata,
+        r"\bata\d+(?:\.\d+)?: limiting speed to (?P<mode>(?:UDMA|MWDMA|PIO)[^:\s]*)",
+    ),
     row(
         "ata-link-slowed",
         About::Ata,
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn sata() {
         check_family(
-            &super::ROWS[..31],
+            &super::ROWS[..32],
             &[
                 some("ata3.00: error: { UNC }", "ata-uncorrectable", "ata3"),
                 some(
@@ -214,7 +219,7 @@ mod tests {
     #[test]
     fn scsi_and_block() {
         check_family(
-            &super::ROWS[31..],
+            &super::ROWS[32..],
             &[
                 some(
                     "sd 2:0:0:0: [sdc] tag#11 Sense Key : Medium Error [current] ",

@@ -122,6 +122,12 @@ pub static COMMAND_TIMEOUTS_WITNESSED: Row = Row {
     shares: &[part(Component::Drive, 60), shared(Component::Slot, 30), shared(Component::Psu, 10)],
     source: "judgement after CDEF (USENIX ATC 2018): counters and kernel errors together; the neighbours speak for the supply",
 };
+/// A drive that refuses reads.
+pub static READS_REFUSED: Row = Row {
+    situation: "one drive refuses reads of its data, names no error of its medium, and its own counters show nothing",
+    shares: &[part(Component::Drive, 60), shared(Component::Slot, 30), shared(Component::Psu, 10)],
+    source: "judgement: a drive refuses what it does not know, and every drive knows reads; a bad link garbles commands too",
+};
 /// Sectors that an offline scan could not read.
 pub static OFFLINE_UNCORRECTABLE: Row = Row {
     situation: "the drive's own scan found sectors that it could not read",
@@ -210,6 +216,7 @@ pub(super) static DRIVE_ROWS: &[&Row] = &[
     &HELIUM,
     &COMMAND_TIMEOUTS,
     &COMMAND_TIMEOUTS_WITNESSED,
+    &READS_REFUSED,
     &OFFLINE_UNCORRECTABLE,
     &FIRMWARE_BROKE_DOWN,
     &IDENTITY_CHANGED,

@@ -147,6 +147,15 @@ fn judge(view: &View<'_>, drive: &Drive) -> Judgement {
     Judgement::found(subject, finding)
 }
 
+/// Whether the drive counts errors that it could not correct, by either source.
+pub(crate) fn reports_uncorrectable(drive: &Drive) -> bool {
+    let by_table =
+        matches!(counted(drive, 187, &NAMES), Counted::Count(counter) if counter.count >= ERRORS_FROM);
+    let statistics = drive.ata_statistics.value().and_then(|statistics| statistics.uncorrectable_errors);
+    let by_pages = drive.scsi.value().and_then(|pages| pages.uncorrected_errors);
+    by_table || statistics.or(by_pages).is_some_and(|errors| errors >= ERRORS_FROM)
+}
+
 /// Whether the table shows sectors that could not be read.
 fn unread_sectors(drive: &Drive) -> bool {
     let offline = counted(drive, 198, &["offline_uncorrectable", "uncorrectable_sector"]);

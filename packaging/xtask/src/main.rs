@@ -11,6 +11,7 @@ mod demo;
 mod docs;
 mod foreign;
 mod pair;
+mod lab;
 mod policy;
 mod setup;
 mod sh;
@@ -32,6 +33,8 @@ enum Task {
     Test(test::Args),
     /// Measure, side by side in one run; prints a table of ratios
     Bench(bench::Args),
+    /// Boot the virtual NAS with faults in its hardware and compare what is found with what was put in
+    Lab(lab::Args),
     /// Write the generated parts of the documents, or check that they are fresh
     Docs(docs::Args),
     /// Make a test device of a bundle from the field, or of a recording
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Lab(args) => lab::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Adopt(args) => adopt::run(&args),
         Task::Policy => policy::run(),

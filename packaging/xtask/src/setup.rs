@@ -20,10 +20,14 @@ const PACKAGES: &[(&str, &str)] = &[
     ("node", "nodejs"),
     ("npm", "npm"),
     ("openssl", "openssl"),
+    ("depmod", "kmod"),
+    ("ipmitool", "ipmitool"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
     ("ssh-keygen", "openssh-client"),
+    ("strip", "binutils"),
     ("tar", "tar"),
     ("unshare", "util-linux"),
     ("zstd", "zstd"),
@@ -35,6 +39,9 @@ pub(crate) const FOR_TESTS: &[&str] =
 
 /// Programs that the demo uses.
 pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
+
+/// Programs that the virtual NAS needs; what runs inside it is unpacked and not installed.
+pub(crate) const FOR_LAB: &[&str] = &["cc", "depmod", "ipmitool", "qemu-system-x86_64", "smartctl", "strip"];
 
 /// Programs that the benchmark uses: the real smartctl is covered by one that imitates drives.
 pub(crate) const FOR_BENCH: &[&str] = &["cc", "smartctl", "unshare"];

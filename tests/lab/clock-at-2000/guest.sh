@@ -1,0 +1,2 @@
+make_arrays 1 LAB-BAY1 LAB-BAY2
+agent check

@@ -1,0 +1,5 @@
+make_arrays 1 LAB-BAY1 LAB-BAY2
+read_all $(drive LAB-BAY1) &
+read_all $(drive LAB-BAY2)
+wait
+agent check
