@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 mod adopt;
 mod bench;
 mod demo;
+mod dist;
 mod docs;
 mod policy;
 mod setup;
@@ -30,6 +31,8 @@ enum Task {
     Test(test::Args),
     /// Measure, side by side in one run; prints a table of ratios
     Bench(bench::Args),
+    /// Build the static programs that ship, and refuse what would not start on a NAS or is too large
+    Dist(dist::Args),
     /// Write the generated parts of the documents, or check that they are fresh
     Docs(docs::Args),
     /// Make a test device of a bundle from the field, or of a recording
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Adopt(args) => adopt::run(&args),
         Task::Policy => policy::run(),
