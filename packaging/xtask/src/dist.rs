@@ -14,7 +14,7 @@ use self::toolchain::Toolchain;
 use crate::sh;
 
 /// The most that a program of the agent may have: a promise.
-const MOST_PROGRAM_BYTES: u64 = 5_000_000;
+pub(crate) const MOST_PROGRAM_BYTES: u64 = 5_000_000;
 
 /// The target of most machines that build, and of most NAS that are sold.
 const X86_64_MUSL: &str = "x86_64-unknown-linux-musl";
@@ -30,6 +30,13 @@ struct Target {
     page_bytes: u64,
     /// What only this one is compiled with.
     flags: &'static [&'static str],
+}
+
+impl Target {
+    /// The name of its program.
+    fn program(&self) -> String {
+        format!("assay-{}", self.triple)
+    }
 }
 
 const TARGETS: &[Target] = &[
@@ -61,7 +68,16 @@ const FLAGS: &[&str] = &[
 ];
 
 /// What only the program itself is compiled with, which is where all code comes together.
-const LAST_FLAGS: &[&str] = &["-Cstrip=symbols"];
+const LAST_FLAGS: &[&str] = &[
+    "-Cstrip=symbols",
+    // Instructions that stand in several places become one function that these places call.
+    "-Cllvm-args=-enable-machine-outliner=always",
+];
+
+/// What C is compiled with: of zstd's ways to compress, those of the levels above ours are left out.
+const C_FLAGS: &str = "-DZSTD_EXCLUDE_GREEDY_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_LAZY_BLOCK_COMPRESSOR \
+    -DZSTD_EXCLUDE_LAZY2_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_BTLAZY2_BLOCK_COMPRESSOR \
+    -DZSTD_EXCLUDE_BTOPT_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_BTULTRA_BLOCK_COMPRESSOR";
 
 /// The standard library is built with the program: for size, and without the reader of debug information, which a
 /// stripped program has none of.
@@ -102,6 +118,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
 }
 
+/// The program that ships for this machine's processor, where it has been built.
+pub(crate) fn shipped() -> Option<PathBuf> {
+    let target = TARGETS.iter().find(|target| target.triple.starts_with(std::env::consts::ARCH))?;
+    Some(out().join(target.program())).filter(|program| program.is_file())
+}
+
+/// Where what ships is put.
+fn out() -> PathBuf {
+    sh::root().join("target/dist")
+}
+
 /// Builds one program and puts it into `target/dist`.
 fn build(toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {
     sh::say(&format!("building assay for {}", target.triple));
@@ -110,20 +137,22 @@ fn build(toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {
     let mut args = vec!["--release", "--locked", "--package", "assay-agent", "--target", target.triple];
     args.extend(["--target-dir", &folder_name]);
     args.extend(LIBRARY);
+    // No path of this machine in the program: two folders make the same bytes.
+    args.extend(["-Ztrim-paths", "--config", "profile.release.trim-paths=\"object\""]);
     // Stripped once, at the end, and not in every crate on the way.
     args.extend(["--bin", "assay", "--config", "profile.release.strip=false", "--"]);
     args.extend(LAST_FLAGS);
     let flags: Vec<&str> = FLAGS.iter().chain(target.flags).copied().collect();
     let mut command = toolchain.zig_rustc(&args);
     command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    command.env(format!("CFLAGS_{}", target.triple.replace('-', "_")), C_FLAGS);
     if let Some(date) = date() {
         command.env("SOURCE_DATE_EPOCH", date);
     }
     sh::must(&mut command, BUILD_LIMIT, true)?;
     let built = folder.join(target.triple).join("release/assay");
-    let out = sh::root().join("target/dist");
-    std::fs::create_dir_all(&out).context("target/dist")?;
-    let program = out.join(format!("assay-{}", target.triple));
+    std::fs::create_dir_all(out()).context("target/dist")?;
+    let program = out().join(target.program());
     std::fs::copy(&built, &program).with_context(|| built.display().to_string())?;
     Ok(program)
 }
