@@ -22,6 +22,7 @@ mod command;
 mod domain;
 mod entropy;
 mod field;
+mod finder;
 mod gate;
 mod json;
 mod learned;

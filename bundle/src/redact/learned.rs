@@ -3,8 +3,7 @@
 //! It refuses names that a log is full of anyway (`nas`, `sda`, `TS-453D`): replacing those everywhere would destroy
 //! evidence. They are still replaced where the whole value is a name.
 
-use aho_corasick::AhoCorasick;
-
+use super::finder::Finder;
 use super::line::{Scan, is_word_byte};
 use super::pseudonym::{Pseudonyms, is_word};
 use super::words::{self, COMMON_HOSTS, COMMON_WORDS, SYSTEM_USERS};
@@ -16,7 +15,7 @@ const SHORTEST: usize = 3;
 #[derive(Default)]
 pub(super) struct Learned {
     names: Vec<(String, &'static str)>,
-    finder: Option<AhoCorasick>,
+    finder: Option<Finder>,
 }
 
 impl Learned {
@@ -29,11 +28,7 @@ impl Learned {
         self.names.push((name, kind));
         // Longest first, so that `nas-office-2` is not found as `nas-office`.
         self.names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        self.finder = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(aho_corasick::MatchKind::LeftmostFirst)
-            .build(self.names.iter().map(|(name, _)| name))
-            .ok();
+        self.finder = Finder::new(self.names.iter().map(|(name, _)| &**name));
         true
     }
 
@@ -50,7 +45,7 @@ impl Learned {
     /// Proposes every learnt name that stands as a whole word.
     pub(super) fn names(&self, pseudonyms: &Pseudonyms, scan: &mut Scan) {
         let Some(finder) = &self.finder else { return };
-        for found in finder.find_iter(scan.line) {
+        for found in finder.all(scan.line) {
             let (start, end) = (found.start(), found.end());
             let whole =
                 !scan.before(start).is_some_and(is_word_byte) && !scan.byte(end).is_some_and(is_word_byte);

@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-
+use super::finder::Finder;
 use super::line::{Scan, is_word_byte};
 use super::pseudonym::Pseudonyms;
 use crate::facts::Facts;
@@ -24,7 +23,7 @@ const NUMBERED_BITS: u32 = 36;
 pub(super) struct Serials {
     masks: Vec<(String, String)>,
     numbers: BTreeMap<String, String>,
-    finder: Option<AhoCorasick>,
+    finder: Option<Finder>,
 }
 
 impl Serials {
@@ -53,11 +52,7 @@ impl Serials {
         }
         // Longest first, so that one serial inside another is not found before it.
         self.masks.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
-        self.finder = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(self.masks.iter().map(|(from, _)| from))
-            .ok();
+        self.finder = Finder::new(self.masks.iter().map(|(from, _)| &**from));
     }
 
     fn add(&mut self, from: String, to: String) {
@@ -79,7 +74,7 @@ impl Serials {
     /// Proposes to mask every serial number in a line.
     pub(super) fn mask(&self, scan: &mut Scan) {
         let Some(finder) = &self.finder else { return };
-        for found in finder.find_iter(scan.line) {
+        for found in finder.all(scan.line) {
             let (start, end) = (found.start(), found.end());
             let whole =
                 !scan.before(start).is_some_and(is_word_byte) && !scan.byte(end).is_some_and(is_word_byte);

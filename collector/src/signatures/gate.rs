@@ -8,14 +8,16 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{BuildError, Input};
 
 /// The shortest word worth looking for: a shorter one is in every second line.
 const SHORTEST: usize = 2;
 
 /// The automaton, and the row of each of its words.
 pub(super) struct Gate {
-    words: AhoCorasick,
+    words: NFA,
     rows: Vec<usize>,
     always: Vec<usize>,
 }
@@ -34,16 +36,14 @@ impl Gate {
             }
         }
         // A few patterns ignore case; for the others this lets a line through that they refuse themselves.
-        let words = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(words)?;
+        let words = NFA::builder().ascii_case_insensitive(true).build(words)?;
         Ok(Self { words, rows, always })
     }
 
     /// The rows that this line may match, in the table's order.
     pub(super) fn candidates(&self, line: &str) -> Vec<usize> {
-        let found = self.words.find_overlapping_iter(line);
+        // Refused is only a search from a fixed place, which this is not.
+        let found = self.words.try_find_overlapping_iter(Input::new(line)).into_iter().flatten();
         let mut rows: Vec<usize> =
             found.filter_map(|word| self.rows.get(word.pattern().as_usize()).copied()).collect();
         rows.extend(&self.always);

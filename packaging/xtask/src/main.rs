@@ -8,10 +8,11 @@ use clap::{Parser, Subcommand};
 mod adopt;
 mod bench;
 mod demo;
+mod dist;
 mod docs;
 mod foreign;
-mod pair;
 mod lab;
+mod pair;
 mod policy;
 mod setup;
 mod sh;
@@ -35,6 +36,8 @@ enum Task {
     Bench(bench::Args),
     /// Boot the virtual NAS with faults in its hardware and compare what is found with what was put in
     Lab(lab::Args),
+    /// Build the static programs that ship, and refuse what would not start on a NAS or is too large
+    Dist(dist::Args),
     /// Write the generated parts of the documents, or check that they are fresh
     Docs(docs::Args),
     /// Make a test device of a bundle from the field, or of a recording
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Lab(args) => lab::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Adopt(args) => adopt::run(&args),
         Task::Policy => policy::run(),

@@ -12,15 +12,12 @@ use crate::sh;
 /// Crates that the agent links twice, each with the reason and the date it was looked at. Anything else fails.
 const DUPLICATES_IN_AGENT: &[(&str, &str)] = &[
     ("getrandom", "2026-11: ring 0.17 needs 0.2, everything else 0.4"),
-    ("thiserror", "2026-11: age's i18n crates need 1"),
-    ("thiserror-impl", "2026-11: as thiserror"),
     ("sha2", "2026-11: age's crypto crates need 0.10"),
     ("digest", "2026-11: as sha2"),
     ("block-buffer", "2026-11: as sha2"),
     ("crypto-common", "2026-11: as sha2"),
     ("hashbrown", "2026-11: age's and toml's trees"),
     ("syn", "2026-11: build time only"),
-    ("toml", "2026-11: age's i18n configuration reads 0.5"),
     ("cpufeatures", "2026-11: as sha2"),
     ("rand_core", "2026-11: age's crypto crates need the old one"),
     ("base64", "2026-11: reqwest is one version behind"),

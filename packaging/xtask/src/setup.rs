@@ -66,6 +66,11 @@ pub(crate) fn ensure(programs: &[&str]) -> Result<()> {
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    install(&packages)
+}
+
+/// Installs packages.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let line = format!("apt-get install --yes --no-install-recommends {}", packages.join(" "));
     sh::say(&format!("installing: {}", packages.join(" ")));
     if !sh::exists("apt-get") {
@@ -88,7 +93,7 @@ pub(crate) fn ensure(programs: &[&str]) -> Result<()> {
     // Fresh machines have an empty package list; a failed refresh is told by the install that follows.
     let _ = sh::run(&mut apt(&["update", "--quiet"]), Duration::from_secs(120), false)?;
     let mut args = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    args.extend(&packages);
+    args.extend(packages);
     sh::must(&mut apt(&args), Duration::from_secs(240), false)
         .with_context(|| format!("run `{line}` yourself, then try again"))?;
     Ok(())
