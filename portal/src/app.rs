@@ -29,6 +29,8 @@ pub struct App {
     pub worker: Worker,
     /// One lock for each upload that is being committed to.
     pub locks: Locks,
+    /// This portal among those that share a database.
+    pub me: String,
     /// Rings when a bundle waits for the worker.
     pub bell: Notify,
     /// Polls that are held.

@@ -1,6 +1,6 @@
 //! Where the portal keeps things, and how a file is written so that it is there whole or not at all.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -61,11 +61,23 @@ impl DataDir {
         self.file("quarantine")
     }
 
-    /// Takes the folder for one serving process; it is given back when the file is dropped.
+    /// Takes the folder for one process alone; it is given back when the file is dropped.
     ///
     /// # Errors
     /// When another process has it.
     pub fn take(&self) -> Result<File, FileError> {
+        self.lock(File::try_lock)
+    }
+
+    /// Takes the folder together with other serving processes, whose database keeps them apart.
+    ///
+    /// # Errors
+    /// When a process has it alone.
+    pub fn share(&self) -> Result<File, FileError> {
+        self.lock(File::try_lock_shared)
+    }
+
+    fn lock(&self, how: fn(&File) -> Result<(), TryLockError>) -> Result<File, FileError> {
         let path = self.file("lock");
         let fail = |source| FileError { what: "take the lock", path: path.clone(), source };
         let file = OpenOptions::new()
@@ -75,7 +87,7 @@ impl DataDir {
             .mode(0o600)
             .open(&path)
             .map_err(fail)?;
-        match file.try_lock() {
+        match how(&file) {
             Ok(()) => Ok(file),
             Err(_) => Err(fail(io::Error::other(
                 "another portal serves from this folder: stop it, or give this one its own --data-dir",

@@ -21,9 +21,9 @@ use crate::boots::{self, Doubt, Heard, Used};
 use crate::clock;
 use crate::files::{FileError, sync_folder};
 use crate::refusal::chain;
-use crate::store::StoreError;
 use crate::store::bundles::{Answers, Decided, Outcome, Pending};
 use crate::store::devices::Device;
+use crate::store::{Kind, StoreError};
 
 pub mod compare;
 pub mod envelope;
@@ -39,6 +39,10 @@ use request::Answered;
 const AT_ONCE: usize = 2;
 /// How often is looked for bundles that another process queued (`assay-portal bundle import`), which cannot ring.
 const LOOK: Duration = Duration::from_secs(5);
+/// For how long a bundle is taken, in seconds: after that, a portal that died has lost it.
+const LEASE_S: i64 = 60;
+/// How often it is kept for longer; the clocks of two portals may differ by what is left then.
+const RENEW: Duration = Duration::from_secs(20);
 /// After trouble of our own, a bundle rests for so long.
 const REST: Duration = Duration::from_secs(30);
 
@@ -328,6 +332,33 @@ pub fn start(app: &Shared) -> JoinSet<()> {
     tasks
 }
 
+/// Whether the bytes are in our folder: of several portals, one with a folder of its own reads what came to it. A portal
+/// that is alone looks for them and says that they are missing.
+fn is_here(app: &App, bundle: &Pending) -> bool {
+    app.store.kind() == Kind::Sqlite
+        || app.dir.uploads().join(&bundle.upload_id).exists()
+        || app.dir.objects().join(&bundle.id).exists()
+}
+
+/// Reads a bundle that we have taken, and keeps it taken meanwhile.
+async fn leased(app: &App, bundle: &Pending) -> Result<(), IngestError> {
+    let work = ingest(app, bundle);
+    tokio::pin!(work);
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            () = tokio::time::sleep(RENEW) => {
+                let until = clock::now_unix_s() + LEASE_S;
+                if !app.store.renew_lease(&bundle.id, &app.me, until).await? {
+                    return Err(IngestError::Trouble("another portal took it over".to_owned()));
+                }
+            }
+        }
+    };
+    app.store.end_lease(&bundle.id, &app.me).await?;
+    done
+}
+
 async fn run(app: Shared) {
     let mut busy: JoinSet<Result<(), IngestError>> = JoinSet::new();
     // Bundle and device of each task, and bundles that rest after trouble.
@@ -343,8 +374,20 @@ async fn run(app: Shared) {
                     if busy.len() >= AT_ONCE || in_hand || resting.contains_key(&bundle.id) {
                         continue;
                     }
+                    if !is_here(&app, &bundle) {
+                        continue;
+                    }
+                    let now = clock::now_unix_s();
+                    match app.store.lease_bundle(&bundle, &app.me, now, now + LEASE_S).await {
+                        Ok(true) => {}
+                        Ok(false) => continue,
+                        Err(error) => {
+                            tracing::error!(error = %chain(&error), "a waiting bundle cannot be taken");
+                            continue;
+                        }
+                    }
                     let (app, job) = (app.clone(), bundle.clone());
-                    let task = busy.spawn(async move { ingest(&app, &job).await });
+                    let task = busy.spawn(async move { leased(&app, &job).await });
                     taken.insert(task.id(), bundle);
                 }
             }

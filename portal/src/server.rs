@@ -18,7 +18,9 @@ use crate::files::{DataDir, write_whole};
 use crate::identity::Identity;
 use crate::password::Passwords;
 use crate::polls::Polls;
-use crate::store::Store;
+use crate::refusal::chain;
+use crate::store::news::News;
+use crate::store::{Kind, Place, Store};
 use crate::uploads::Locks;
 use crate::{clock, ingest, routes, tls, uploads};
 
@@ -26,6 +28,8 @@ use crate::{clock, ingest, routes, tls, uploads};
 const GRACE: Duration = Duration::from_secs(4);
 /// How often what has run out is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How long until the line of news is tried again.
+const DEAF: Duration = Duration::from_secs(5);
 /// How long failed tries are remembered, in seconds: the longest window that counts them.
 const FAILURES_KEPT_S: i64 = 3_600;
 
@@ -35,7 +39,11 @@ const FAILURES_KEPT_S: i64 = 3_600;
 /// When something that is needed cannot be opened, or the address cannot be listened on.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let dir = DataDir::open(&settings.data_dir)?;
-    let _taken = dir.take()?;
+    let place = settings.database(&dir);
+    let _taken = match place {
+        Place::Sqlite(_) => dir.take()?,
+        Place::Postgres(_) => dir.share()?,
+    };
     let identity = Identity::open(&dir)?;
     let listener = TcpListener::bind(settings.listen).with_context(|| {
         format!("cannot listen on {}: choose a free address with --listen", settings.listen)
@@ -48,7 +56,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let card = identity.card(&settings.name, &url, &tls.pin);
     write_whole(&dir.card(), &serde_json::to_vec_pretty(&card)?, 0o644)?;
     let app: Shared = Arc::new(App {
-        store: Store::open(&settings.database(&dir)).await?,
+        store: Store::open(&place).await?,
         card,
         online: identity.online,
         keys_number: identity.number,
@@ -63,13 +71,19 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
             deadline: Duration::from_secs(settings.worker_deadline_s),
         },
         locks: Locks::default(),
+        me: uuid::Uuid::new_v4().to_string(),
         bell: Notify::new(),
         polls: Polls::default(),
         passwords: Passwords::new()?,
         dir,
     });
     uploads::sweep(&app).await?;
+    if app.store.kind() == Kind::Sqlite {
+        // Nobody else serves from this file: what the last run had in hand is free.
+        app.store.end_leases(None).await?;
+    }
     let mut workers = ingest::start(&app);
+    workers.spawn(hear(app.clone()));
     let housekeeper = tokio::spawn(keep_house(app.clone()));
 
     let handle = Handle::new();
@@ -87,6 +101,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     // A bundle in the worker's hands stays pending and is read at the next start.
     housekeeper.abort();
     workers.abort_all();
+    app.store.end_leases(Some(&app.me)).await?;
     app.store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -139,6 +154,29 @@ fn stop_on_signal(
         app.polls.stop();
         handle.graceful_shutdown(Some(GRACE));
     })
+}
+
+/// Wakes what waits for something that another portal wrote, for as long as we serve.
+async fn hear(app: Shared) {
+    loop {
+        let lost = match app.store.news().await {
+            Ok(None) => return,
+            Ok(Some(mut line)) => loop {
+                match line.next().await {
+                    Ok(News::Bundle) => app.bell.notify_one(),
+                    Ok(News::Device(id)) => app.polls.wake(Some(&id)),
+                    Ok(News::Anything) => {
+                        app.bell.notify_one();
+                        app.polls.wake(None);
+                    }
+                    Err(error) => break error,
+                }
+            },
+            Err(error) => error,
+        };
+        tracing::warn!(error = %chain(&lost), "other portals are not heard; it is tried again");
+        tokio::time::sleep(DEAF).await;
+    }
 }
 
 /// Removes what has run out, for as long as we serve.

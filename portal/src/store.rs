@@ -21,12 +21,14 @@
 //! | move a key | locks on both devices |
 //! | revoke, unrevoke, end a doubt, hear of a boot | lock on the device |
 //! | keep a request (counts the open ones), keep a consent, decide a bundle | lock on the device |
+//! | take a bundle that waits (one of a device at a time) | lock on the device; kept and given back by one conditional `UPDATE` |
 //! | create an upload (counts the open ones), finish one, queue a brought bundle | lock on the device |
 //! | move the offset of an upload, drop one; close a request; start, stop or close a session | one conditional `UPDATE` or `DELETE` |
 //! | open a session, spend a nonce | a unique index and `ON CONFLICT` |
 //! | keep a report | nothing is decided: at worst a report too many stays until the next |
 //! | name a replacement | lock on the tenant's replacements |
 //! | keep a user, add a tenant | lock on people |
+//! | append to the file of an upload | lock on that upload, held beside the statements of the commit |
 //! | everything in the ledger | lock on the ledger |
 //! | delete a unit | locks on its devices; its first statement changes their keys, so rows that refer to them wait, and then fail |
 //!
@@ -34,10 +36,12 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyPool, Executor, Transaction};
+use tokio::sync::Semaphore;
 
 pub mod bundles;
 pub mod by_hand;
@@ -47,7 +51,9 @@ pub mod devices;
 pub mod erasure;
 pub mod failures;
 pub mod key_life;
+pub mod leases;
 pub mod ledger;
+pub mod news;
 pub mod nonces;
 pub mod notices;
 pub mod place;
@@ -88,6 +94,10 @@ pub struct Store {
     kind: Kind,
     writer: AnyPool,
     readers: AnyPool,
+    /// Where the server is, for the line of news.
+    server: Option<place::Server>,
+    /// Room for those who hold a connection while they need another one: never all of them do.
+    holders: Arc<Semaphore>,
 }
 
 /// Which database it is.
@@ -168,6 +178,8 @@ pub(crate) enum Only<'a> {
     Enrolment,
     /// Everything of one device.
     Device(&'a str),
+    /// The file of one upload.
+    Upload(&'a str),
     /// Replacements of one tenant.
     Replacements(&'a str),
     /// The serial ledger.
@@ -181,6 +193,7 @@ impl Only<'_> {
             Self::People => "assay people".to_owned(),
             Self::Enrolment => "assay enrolment".to_owned(),
             Self::Device(id) => format!("assay device {id}"),
+            Self::Upload(id) => format!("assay upload {id}"),
             Self::Replacements(tenant) => format!("assay replacements {tenant}"),
             Self::Ledger => "assay ledger".to_owned(),
         }
@@ -205,7 +218,9 @@ impl Store {
                     .doing("open (check `database` in the configuration, and that the server answers)")?;
                 let migrator = sqlx::migrate!("./migrations/postgres");
                 migrator.run(&pool).await.map_err(StoreError::Migrate)?;
-                Ok(Self { kind: Kind::Postgres, writer: pool.clone(), readers: pool })
+                let server = Some(server.clone());
+                let holders = Arc::new(Semaphore::new(CONNECTIONS as usize / 2));
+                Ok(Self { kind: Kind::Postgres, writer: pool.clone(), readers: pool, server, holders })
             }
         }
     }
@@ -228,7 +243,7 @@ impl Store {
             tries = tries.checked_sub(1).ok_or(StoreError::Migrate(error))?;
         }
         let readers = connect("ro", READER, READERS)?.await.doing("open for reading")?;
-        Ok(Self { kind: Kind::Sqlite, writer, readers })
+        Ok(Self { kind: Kind::Sqlite, writer, readers, server: None, holders: Arc::new(Semaphore::new(1)) })
     }
 
     /// Which database it is.

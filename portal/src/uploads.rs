@@ -25,8 +25,8 @@ use crate::clock;
 use crate::device_call::digest_refused;
 use crate::files::FileError;
 use crate::refusal::Refusal;
-use crate::store::Tenant;
 use crate::store::uploads::Upload;
+use crate::store::{Kind, Tenant};
 
 /// Largest upload: the largest bundle that the reader takes, and its envelope.
 pub const MAX_BYTES: i64 = 256 << 20;
@@ -34,6 +34,8 @@ pub const MAX_BYTES: i64 = 256 << 20;
 pub const MOST_OPEN: i64 = 16;
 /// How long an unfinished upload is kept after its last part, in seconds.
 pub const KEPT_S: i64 = 7 * 86_400;
+/// How old a file has to be before it is swept away where other portals write too (judgement: no part takes as long).
+const LEFT_ALONE: Duration = Duration::from_secs(24 * 3_600);
 /// A part that brings nothing for so long is given up.
 const IDLE: Duration = Duration::from_secs(60);
 /// Bytes gathered before they are written.
@@ -145,6 +147,8 @@ async fn gather(app: &App, upload: &Upload, digest: &str, mut body: Body) -> Res
 }
 
 async fn commit(app: &Shared, upload: &Upload, part: Part) -> Result<i64, Refusal> {
+    // Where other portals write to this folder as well, one of them at a time.
+    let _alone = app.store.alone_with_upload(&upload.id).await?;
     // Another part may have been committed while this one arrived.
     let current = app
         .store
@@ -246,12 +250,19 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(app.dir.uploads())? {
         let path = entry?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !known.contains(&name) {
+        if !known.contains(&name) && !may_be_anothers(app, &path) {
             tracing::info!(file = %name, "removing what is left of a broken upload");
             drop(Temporary(path));
         }
     }
     Ok(())
+}
+
+/// Whether another portal that shares our folder may be writing this file.
+fn may_be_anothers(app: &App, path: &Path) -> bool {
+    let age =
+        std::fs::metadata(path).and_then(|about| about.modified()).ok().and_then(|at| at.elapsed().ok());
+    app.store.kind() == Kind::Postgres && age.is_none_or(|age| age < LEFT_ALONE)
 }
 
 fn wrong_offset(upload: &Upload) -> Refusal {

@@ -2,7 +2,8 @@
 //!
 //! With `known=STATE` in the query the answer is held for at most a minute, while that is still the state and a request
 //! or session is open, or `wait=1` says that somebody waits at the device. A revoked key is told that it is revoked,
-//! and nothing else. Requests are issued by other processes too, so a held poll looks at the database each second.
+//! and nothing else. Requests are issued by other processes too, so a held poll looks at the database each second, or when
+//! PostgreSQL tells of a change.
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::device_call;
 use crate::display::visible;
 use crate::ledger::record::Status;
 use crate::refusal::Refusal;
+use crate::store::Kind;
 use crate::store::devices::Device;
 use crate::store::sessions::SupportSession;
 
@@ -31,6 +33,8 @@ use crate::store::sessions::SupportSession;
 const OPEN_INTERVAL_S: u32 = 30;
 /// How often a held poll looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often it looks where the database tells of changes: for what it could not tell.
+const LOOK_IF_TOLD: Duration = Duration::from_secs(15);
 /// Held for less than what is promised, so that the answer is on its way in time.
 const HOLD: Duration = Duration::from_secs(LONGEST_HOLD_S as u64 - 5);
 
@@ -53,8 +57,9 @@ pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Resul
     if let Some(held) = held {
         let until = Instant::now() + HOLD;
         let state = answer.state.clone();
+        let look_every = if app.store.kind() == Kind::Sqlite { LOOK } else { LOOK_IF_TOLD };
         while answer.state == state && held.goes_on() && Instant::now() < until {
-            tokio::time::sleep(LOOK).await;
+            held.rest(look_every).await;
             // Read anew: the key may be revoked while its poll is held.
             let Some(device) = app.store.of(&device.tenant).device(&device.id).await? else { break };
             answer = look(&app, &device, &nonce).await?;

@@ -1,8 +1,9 @@
 //! Uploads: how much of which file has arrived. The offset here is the truth, not the length of the file.
 
-use sqlx::FromRow;
+use sqlx::{Any, FromRow, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Doing, Only, Store, StoreError, Tenant, TenantStore};
+use super::{Doing, Kind, Only, Store, StoreError, Tenant, TenantStore};
 
 /// One upload.
 #[derive(Clone, Debug, FromRow)]
@@ -217,7 +218,27 @@ impl TenantStore<'_> {
     }
 }
 
+/// Nobody else writes to the file of an upload while this is there.
+pub struct Alone(
+    #[expect(dead_code, reason = "held, never asked")]
+    Option<(Transaction<'static, Any>, OwnedSemaphorePermit)>,
+);
+
 impl Store {
+    /// Keeps other portals off the file of an upload. On SQLite there is none other.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn alone_with_upload(&self, id: &str) -> Result<Alone, StoreError> {
+        if self.kind == Kind::Sqlite {
+            return Ok(Alone(None));
+        }
+        const DOING: &str = "keep other portals off an upload";
+        let room = self.holders.clone().acquire_owned().await;
+        let room = room.map_err(|_| sqlx::Error::PoolClosed).doing(DOING)?;
+        Ok(Alone(Some((self.begin(&[Only::Upload(id)]).await.doing(DOING)?, room))))
+    }
+
     /// Uploads of all tenants that were given up: for housekeeping.
     ///
     /// # Errors

@@ -103,6 +103,101 @@ async fn limits_of_a_device_hold() {
     }
 }
 
+/// A bundle of a new device that waits.
+async fn waiting(store: &Store, device: &str, bundle: &str) {
+    for sql in [
+        format!(
+            "INSERT INTO devices (tenant, id, key_id, public_key, chassis, enrolled_at)
+             VALUES ('default', '{device}', 'k-{device}', 'p', '[]', 1) ON CONFLICT DO NOTHING"
+        ),
+        format!(
+            "INSERT INTO bundles (tenant, id, upload_id, device_id, sha256, size_bytes, received_at, state)
+             VALUES ('default', '{bundle}', 'u', '{device}', 's-{bundle}', 1, 1, 'pending')"
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&store.writer).await.expect("runs");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_bundle_is_taken_by_one_portal_and_comes_back_by_time() {
+    for kind in KINDS {
+        let held = opened(kind).await;
+        let store = &held.store;
+        for bundle in ["b1", "b2", "b3"] {
+            waiting(store, "d", bundle).await;
+        }
+        let jobs = store.pending_bundles().await.expect("lists");
+        let taken = many(|n| {
+            let (store, job) = (store.clone(), jobs[n % 3].clone());
+            async move {
+                store
+                    .lease_bundle(&job, &format!("p{n}"), NOW, NOW + 60)
+                    .await
+                    .expect("asks")
+                    .then_some((n, job.id))
+            }
+        })
+        .await;
+        let taken: Vec<_> = taken.into_iter().flatten().collect();
+        assert_eq!(taken.len(), 1, "{kind:?}: one of the device's at a time: {taken:?}");
+        let (by, id) = (format!("p{}", taken[0].0), taken[0].1.clone());
+        let job = jobs.iter().find(|job| job.id == id).expect("is there");
+        assert!(store.renew_lease(&id, &by, NOW + 120).await.expect("asks"));
+        assert!(!store.renew_lease(&id, "stranger", NOW + 999).await.expect("asks"));
+        assert!(!store.lease_bundle(job, "q", NOW + 119, NOW + 200).await.expect("asks"), "kept");
+        assert!(store.lease_bundle(job, "q", NOW + 120, NOW + 200).await.expect("asks"), "lost by time");
+        assert!(!store.renew_lease(&id, &by, NOW + 999).await.expect("asks"), "who lost it is told");
+        store.end_lease(&id, &by).await.expect("asks");
+        assert!(
+            !store.lease_bundle(job, "r", NOW + 121, NOW + 300).await.expect("asks"),
+            "not theirs to give back"
+        );
+        store.end_leases(Some("q")).await.expect("asks");
+        assert!(store.lease_bundle(job, "r", NOW + 121, NOW + 300).await.expect("asks"), "given back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_portal_at_a_time_writes_to_an_upload_and_statements_go_on() {
+    let held = opened(Kind::Postgres).await;
+    let inside = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let most = many(|_| {
+        let (store, inside) = (held.store.clone(), inside.clone());
+        async move {
+            let _alone = store.alone_with_upload("u").await.expect("waits");
+            let there = inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            // A statement beside it finds a connection.
+            store.tenants().await.expect("lists");
+            inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            there
+        }
+    })
+    .await;
+    assert!(most.iter().all(|others| *others == 0), "{most:?}");
+}
+
+#[tokio::test]
+async fn postgres_tells_one_portal_what_another_wrote() {
+    assert!(opened(Kind::Sqlite).await.store.news().await.expect("asks").is_none());
+    let held = opened(Kind::Postgres).await;
+    let mut line = held.store.news().await.expect("opens").expect("a line");
+    let other = held.store.clone();
+    let tenant = first(&other).await;
+    let mut expects = Vec::new();
+    waiting(&other, "d", "b").await;
+    expects.push(news::News::Bundle);
+    assert!(other.of(&tenant).revoke_device("d", "w", NOW).await.expect("revokes"));
+    expects.push(news::News::Device("d".to_owned()));
+    let notice = notices::Notice { version: "1".to_owned(), sha256: "s".to_owned(), url: "u".to_owned() };
+    other.of(&tenant).set_notice(&notice, NOW).await.expect("sets");
+    expects.push(news::News::Anything);
+    for expected in expects {
+        let told = tokio::time::timeout(Duration::from_secs(60), line.next()).await;
+        assert_eq!(told.expect("in time").expect("is told"), expected);
+    }
+}
+
 #[tokio::test]
 async fn a_text_with_nul_names_nothing_and_is_kept_without_it() {
     for kind in KINDS {
