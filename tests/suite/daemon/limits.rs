@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::polling::{late, swept};
+use super::revoked::waiting;
 use super::*;
 use crate::cli::run::recorded;
 use crate::failures::copy;
@@ -50,11 +51,6 @@ fn settings(device: &Device, front: &Front, more: &str) {
     let past = json!({ "poll": late()["poll"], "recorder": { "started_unix_s": 1_700_000_000 } });
     let proxy = front.url();
     prepare(device, &format!("[portal]\nproxy = '{proxy}'\n[run]\ncheck = ''\n{more}"), &past);
-}
-
-fn waiting(device: &Device) -> u64 {
-    let status = device.run(&["status", "--json"]).ends(0).json();
-    ["waiting", "uploading"].iter().filter_map(|state| status[state].as_u64()).sum()
 }
 
 #[test]

@@ -12,7 +12,8 @@ fn calls(portal: &Portal) -> Vec<String> {
     log.lines().filter(|line| paths.iter().any(|path| line.contains(path))).map(str::to_owned).collect()
 }
 
-fn waiting(device: &Device) -> u64 {
+/// Bundles that are still to be sent.
+pub(super) fn waiting(device: &Device) -> u64 {
     let status = device.run(&["status", "--json"]).ends(0).json();
     ["waiting", "uploading"].iter().filter_map(|state| status[state].as_u64()).sum()
 }
