@@ -14,6 +14,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("faketime", "faketime"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("python3", "python3"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
     ("ssh-keygen", "openssh-client"),
@@ -24,7 +25,7 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// Programs that tests run for real.
 pub(crate) const FOR_TESTS: &[&str] =
-    &["age", "cc", "curl", "faketime", "ssh-keygen", "tar", "unshare", "zstd"];
+    &["age", "cc", "curl", "faketime", "python3", "ssh-keygen", "tar", "unshare", "zstd"];
 
 /// Programs that the demo uses.
 pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
