@@ -45,7 +45,7 @@ pub(super) fn write(mut entries: Vec<Entry>, seconds: u64) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// The entries of an archive that [`write`] could have made.
+/// The entries of an archive that `write` could have made.
 pub(super) fn read(mut rest: &[u8]) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     loop {
