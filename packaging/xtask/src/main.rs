@@ -14,6 +14,7 @@ mod foreign;
 mod lab;
 mod pair;
 mod policy;
+mod qpkg;
 mod setup;
 mod sh;
 mod test;
@@ -42,6 +43,8 @@ enum Task {
     Docs(docs::Args),
     /// Make a test device of a bundle from the field, or of a recording
     Adopt(adopt::Args),
+    /// Write a package for QTS, or take one apart
+    Qpkg(qpkg::Args),
     /// Check licences, bans, sources and duplicate versions by the lists in deny.toml
     Policy,
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Dist(args) => dist::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::Adopt(args) => adopt::run(&args),
+        Task::Qpkg(args) => qpkg::run(&args),
         Task::Policy => policy::run(),
     };
     match result {

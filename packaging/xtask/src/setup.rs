@@ -12,17 +12,19 @@ const PACKAGES: &[(&str, &str)] = &[
     ("age", "age"),
     ("cc", "gcc"),
     ("curl", "curl"),
-    ("/usr/bin/pip3", "python3-pip"),
+    ("depmod", "kmod"),
     ("faketime", "faketime"),
-    // Debian keeps the server itself out of the path.
-    ("pg_ctlcluster", "postgresql"),
+    ("ipmitool", "ipmitool"),
     ("nginx", "nginx-light"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("openssl", "openssl"),
-    ("depmod", "kmod"),
-    ("ipmitool", "ipmitool"),
+    // Debian keeps the server itself out of the path.
+    ("pg_ctlcluster", "postgresql"),
+    // Virtual environments bring a `pip3` of their own, which may lack the package.
+    ("/usr/bin/pip3", "python3-pip"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("python3", "python3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
@@ -35,7 +37,7 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// Programs that tests run for real.
 pub(crate) const FOR_TESTS: &[&str] =
-    &["age", "cc", "curl", "faketime", "pg_ctlcluster", "ssh-keygen", "tar", "unshare", "zstd"];
+    &["age", "cc", "curl", "faketime", "pg_ctlcluster", "python3", "ssh-keygen", "tar", "unshare", "zstd"];
 
 /// Programs that the demo uses.
 pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
