@@ -14,6 +14,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("faketime", "faketime"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("qemu-arm-static", "qemu-user-static"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
     ("ssh-keygen", "openssh-client"),
