@@ -2,7 +2,9 @@
 //! pass. What does not start on a NAS, or is larger than promised, fails here and not at the owner's.
 
 mod elf;
+mod tarball;
 mod toolchain;
+mod trial;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use self::elf::Wanted;
 use self::toolchain::Toolchain;
+use self::trial::Emulator;
 use crate::sh;
 
 /// The most that a program of the agent may have: a promise.
@@ -30,6 +33,8 @@ struct Target {
     page_bytes: u64,
     /// What only this one is compiled with.
     flags: &'static [&'static str],
+    /// What runs its program on a machine with another processor.
+    emulator: Option<Emulator>,
 }
 
 impl Target {
@@ -40,12 +45,13 @@ impl Target {
 }
 
 const TARGETS: &[Target] = &[
-    Target { triple: X86_64_MUSL, machine: elf::X86_64, page_bytes: 0x1000, flags: &[] },
+    Target { triple: X86_64_MUSL, machine: elf::X86_64, page_bytes: 0x1000, flags: &[], emulator: None },
     Target {
         triple: "aarch64-unknown-linux-musl",
         machine: elf::AARCH64,
         page_bytes: 0x1_0000,
         flags: &["-Clink-arg=-Wl,-z,max-page-size=65536"],
+        emulator: Some(Emulator { program: "qemu-aarch64-static", page_bytes: &[0x1000, 0x1_0000] }),
     },
     // Without a floating-point unit in its calls: one program for the processors with and without.
     Target {
@@ -54,6 +60,7 @@ const TARGETS: &[Target] = &[
         page_bytes: 0x1_0000,
         // Thumb-2, which every ARMv7 processor has: the same instructions in three quarters of the bytes.
         flags: &["-Clink-arg=-Wl,-z,max-page-size=65536", "-Ctarget-feature=+thumb-mode"],
+        emulator: Some(Emulator { program: "qemu-arm-static", page_bytes: &[0x1000, 0x8000] }),
     },
 ];
 
@@ -89,30 +96,54 @@ pub(crate) struct Args {
     /// Only this target; may be repeated
     #[arg(long, value_name = "TRIPLE", value_parser = clap::builder::PossibleValuesParser::new(TARGETS.iter().map(|t| t.triple)))]
     target: Vec<String>,
+    /// Build nothing: judge what an earlier run left in target/dist
+    #[arg(long)]
+    built: bool,
 }
 
-/// Builds, judges and shows the sizes.
+/// Builds, judges, packs what runs, and shows the sizes. One that is too large is packed and fails the run all the same.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let chosen: Vec<&Target> = TARGETS
         .iter()
         .filter(|t| args.target.is_empty() || args.target.iter().any(|name| name == t.triple))
         .collect();
-    let toolchain = Toolchain::ready()?;
-    sh::say(&format!("compiler: {}", toolchain.version));
+    if !args.built {
+        let toolchain = Toolchain::ready()?;
+        sh::say(&format!("compiler: {}", toolchain.version));
+        for target in &chosen {
+            build(&toolchain, target)?;
+        }
+    }
     let mut table = Vec::new();
     let mut wrong = Vec::new();
     for target in chosen {
-        let program = build(&toolchain, target)?;
+        let program = out().join(target.program());
         let file = std::fs::read(&program).with_context(|| program.display().to_string())?;
         let wanted =
             Wanted { machine: target.machine, page_bytes: target.page_bytes, most_bytes: MOST_PROGRAM_BYTES };
         let faults = elf::faults(&file, &wanted).with_context(|| program.display().to_string())?;
         let align = elf::read(&file)?.loads.iter().map(|load| load.align).min().unwrap_or_default();
         let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let ran = match trial::run(target, &program, shipped().as_deref()) {
+            Ok(ran) => {
+                let release = format!("assay-{}-{}", env!("CARGO_PKG_VERSION"), target.triple);
+                tarball::pack(&program, &out(), &release, &date().unwrap_or_else(|| "0".to_owned()))?;
+                ran
+            }
+            Err(error) => {
+                wrong.push(format!("{error:#}"));
+                "does not run".to_owned()
+            }
+        };
         let verdict = if faults.is_empty() { "ships" } else { "REFUSED" };
-        table.push(format!("{name:<40} {:>10} {:>10} {align:>8}  {verdict}", file.len(), MOST_PROGRAM_BYTES));
+        table.push(format!(
+            "{name:<40} {:>10} {:>10} {align:>8}  {verdict}, {ran}",
+            file.len(),
+            MOST_PROGRAM_BYTES
+        ));
         wrong.extend(faults.into_iter().map(|fault| format!("{name} {fault}")));
     }
+    tarball::sums(&out())?;
     sh::say(&format!("\n{:<40} {:>10} {:>10} {:>8}", "target/dist", "bytes", "limit", "aligned"));
     table.iter().for_each(|row| sh::say(row));
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
@@ -130,7 +161,7 @@ fn out() -> PathBuf {
 }
 
 /// Builds one program and puts it into `target/dist`.
-fn build(toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {
+fn build(toolchain: &Toolchain, target: &Target) -> Result<()> {
     sh::say(&format!("building assay for {}", target.triple));
     let folder = sh::root().join("target/cross");
     let folder_name = folder.to_string_lossy();
@@ -154,7 +185,7 @@ fn build(toolchain: &Toolchain, target: &Target) -> Result<PathBuf> {
     std::fs::create_dir_all(out()).context("target/dist")?;
     let program = out().join(target.program());
     std::fs::copy(&built, &program).with_context(|| built.display().to_string())?;
-    Ok(program)
+    Ok(())
 }
 
 /// The build's date: that of the environment, else of the commit, so that a rebuild makes the same bytes.

@@ -26,6 +26,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("python3", "python3"),
     ("qemu-system-x86_64", "qemu-system-x86"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+    ("qemu-arm-static", "qemu-user-static"),
     ("smartctl", "smartmontools"),
     ("sosreport", "sosreport"),
     ("ssh-keygen", "openssh-client"),
