@@ -81,10 +81,69 @@ enum Begins {
     Apart,
 }
 
+/// What the first line of an output shows at a glance: every line of every paste is looked at, and few formats have to be
+/// asked about one.
+#[derive(Clone, Copy)]
+enum Sign {
+    /// Its first byte that is no blank is one of these, or beyond ASCII.
+    First(&'static [u8]),
+    /// This byte, one of [`RARE`], stands in it.
+    Holds(u8),
+    /// Nothing.
+    None,
+}
+
+/// What a line shows at a glance.
+#[derive(Clone, Copy)]
+struct Glance {
+    /// Its first byte that is no blank; a blank for a line of blanks.
+    first: u8,
+    /// Which of the [`RARE`] bytes stand in it, as a set.
+    rare: u8,
+}
+
+/// Bytes by which formats and prompts are known wherever they stand in a line.
+const RARE: [u8; 6] = [b',', b'_', b'=', b'|', b'@', b'/'];
+
+/// The set of [`RARE`] bytes that each byte stands for.
+const RARE_SETS: [u8; 256] = {
+    let mut sets = [0; 256];
+    let mut number = 0;
+    while number < RARE.len() {
+        sets[RARE[number] as usize] = 1 << number;
+        number += 1;
+    }
+    sets
+};
+
+impl Glance {
+    fn at(line: &str) -> Self {
+        // As in [`char::is_whitespace`]; blanks beyond ASCII are left to the few who care.
+        let first = line.bytes().find(|byte| !matches!(byte, b' ' | b'\t'..=b'\r')).unwrap_or(b' ');
+        Self { first, rare: line.bytes().fold(0, |set, byte| set | RARE_SETS[usize::from(byte)]) }
+    }
+
+    /// Whether nothing but blanks stand in this line.
+    fn is_blank(self, line: &str) -> bool {
+        self.first == b' ' || (!self.first.is_ascii() && line.trim().is_empty())
+    }
+
+    /// Whether the line may bear this sign.
+    fn shows(self, sign: Sign) -> bool {
+        match sign {
+            Sign::First(bytes) => !self.first.is_ascii() || bytes.contains(&self.first),
+            Sign::Holds(byte) => self.rare & RARE_SETS[usize::from(byte)] != 0,
+            Sign::None => true,
+        }
+    }
+}
+
 /// One form of output that is understood.
 struct Format {
     /// What it is called in [`Part`].
     name: &'static str,
+    /// What its first line shows.
+    sign: Sign,
     /// Whether an output of this form begins at the first of these lines. The rest is there to look ahead.
     begins: fn(&[&str]) -> bool,
     /// Where it may.

@@ -38,6 +38,10 @@ fn seconds(unix_s: i64) -> String {
 /// direction-changing characters are written as their code. What a page or a ticket needs besides is the work of their
 /// own writers.
 pub fn escaped(text: &str) -> String {
+    // Nearly everything: what is printable ASCII is harmless.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_harmless(c) {

@@ -2,10 +2,11 @@
 //! is about stands in the file's name only: the name that was typed or the name of the pasted file counts, else it is
 //! taken for the unit's own.
 
-use super::{Begins, Format, never};
+use super::{Begins, Format, Sign, never};
 
 pub(super) const FORMAT: Format = Format {
     name: "map of bays",
+    sign: Sign::First(b"["),
     begins: |lines| match lines {
         [first, second, ..] if first.starts_with("[Index]") => second.starts_with("pd_"),
         [first, ..] => first.starts_with("[PhysicalDisk_"),

@@ -3,11 +3,12 @@
 use assay_bundle::Observed;
 use assay_bundle::facts::bmc::Bmc;
 
-use super::{Begins, Format, Gathered, never};
+use super::{Begins, Format, Gathered, Sign, never};
 use crate::probes::bmc;
 
 pub(super) const SENSORS: Format = Format {
     name: "ipmitool sdr",
+    sign: Sign::Holds(b'|'),
     begins: |lines| is_row(lines, |line| bmc::sensors(line, "").is_some_and(|found| !found.is_empty())),
     place: Begins::AmongOthers,
     is_json: never,
@@ -20,6 +21,7 @@ pub(super) const SENSORS: Format = Format {
 
 pub(super) const EVENTS: Format = Format {
     name: "ipmitool sel",
+    sign: Sign::Holds(b'|'),
     begins: |lines| is_row(lines, |line| bmc::events(line, "").is_some_and(|found| !found.is_empty())),
     place: Begins::AmongOthers,
     is_json: never,

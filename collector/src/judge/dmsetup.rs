@@ -4,7 +4,7 @@
 use assay_bundle::Observed;
 use assay_bundle::facts::lvm::DmDevice;
 
-use super::{Begins, Format, add, never};
+use super::{Begins, Format, Sign, add, never};
 use crate::dmsetup;
 
 /// Kinds of pieces, by the kernel's documentation, and the cache of QTS.
@@ -30,6 +30,7 @@ const KINDS: [&str; 17] = [
 
 pub(super) const FORMAT: Format = Format {
     name: "dmsetup status",
+    sign: Sign::None,
     begins: |lines| lines.first().is_some_and(|line| is_piece(line)),
     place: Begins::Apart,
     is_json: never,

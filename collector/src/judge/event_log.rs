@@ -3,11 +3,12 @@
 
 use assay_bundle::Observed;
 
-use super::{Begins, Format};
+use super::{Begins, Format, Sign};
 use crate::probes::event_log;
 
 pub(super) const FORMAT: Format = Format {
     name: "event log rows",
+    sign: Sign::First(b""),
     begins: |_| false,
     place: Begins::AmongOthers,
     is_json: |document| {

@@ -1,12 +1,13 @@
 //! Lines of `hal_app` that name what they are about, without the command that was typed:
 //! `enc_sys_get_fan(2631):fan index = 0,ret = 0,fan = 5212 rpm,fan_fail = 0`.
 
-use super::{Begins, Format, Gathered, Output, never, qts};
+use super::{Begins, Format, Gathered, Output, Sign, never, qts};
 use crate::command::QtsCommand;
 use crate::command::qts::FanNumber;
 
 pub(super) const FORMAT: Format = Format {
     name: "hal_app fans",
+    sign: Sign::Holds(b'='),
     begins: |lines| lines.first().is_some_and(|line| fan(line).is_some()),
     place: Begins::AmongOthers,
     is_json: never,
@@ -15,8 +16,6 @@ pub(super) const FORMAT: Format = Format {
 
 /// The command that prints such a line.
 fn fan(line: &str) -> Option<QtsCommand> {
-    // Every line of every paste is asked, and a byte is found sooner than words are.
-    line.as_bytes().contains(&b'=').then_some(())?;
     let (function, fields) = line.split_once("fan index = ")?;
     let index: u8 = fields.split(',').next()?.trim().parse().ok()?;
     let fan = FanNumber::new(index.checked_add(1)?)?;

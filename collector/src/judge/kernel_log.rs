@@ -2,11 +2,11 @@
 
 use assay_bundle::Observed;
 
-use super::{Begins, Format, Gathered, Output, never};
+use super::{Begins, Format, Gathered, Output, Sign, never};
 use crate::probes::kernel_log;
 
 pub(super) const FORMAT: Format =
-    Format { name: "kernel log", begins, place: Begins::Apart, is_json: never, read };
+    Format { name: "kernel log", sign: Sign::None, begins, place: Begins::Apart, is_json: never, read };
 
 /// A line that starts with a time since boot, a priority or a kmsg head, or that a syslog marks as the kernel's.
 fn begins(lines: &[&str]) -> bool {

@@ -1,10 +1,11 @@
 //! The tables of `lvs` and `pvs`, by their headings.
 
-use super::{Begins, Format, add, never};
+use super::{Begins, Format, Sign, add, never};
 use crate::lvm_table;
 
 pub(super) const FORMAT: Format = Format {
     name: "lvs or pvs",
+    sign: Sign::First(b"LP"),
     begins: |lines| lines.first().is_some_and(|line| lvm_table::is_heading(line)),
     place: Begins::AmongOthers,
     is_json: never,

@@ -7,7 +7,7 @@ use assay_bundle::facts::identity::Platform;
 use assay_bundle::facts::volumes::Volume;
 use assay_bundle::{Facts, Observed};
 
-use super::{Begins, Format, Gathered, Output, never};
+use super::{Begins, Format, Gathered, Output, Sign, never};
 use crate::management_cgi::{self, Login};
 use crate::probes::identity::firmware;
 
@@ -18,6 +18,7 @@ const MOST_BEFORE: usize = 200;
 
 pub(super) const FORMAT: Format = Format {
     name: "QTS management page",
+    sign: Sign::First(b"<"),
     begins: |lines| {
         lines.first().is_some_and(|line| {
             line.starts_with(ROOT)

@@ -4,11 +4,12 @@
 use assay_bundle::Observed;
 use assay_bundle::facts::md::MdArray;
 
-use super::{Begins, Format, Gathered, Output, add, never, some};
+use super::{Begins, Format, Gathered, Output, Sign, add, never, some};
 use crate::{mdadm, mdstat};
 
 pub(super) const MDSTAT: Format = Format {
     name: "mdstat",
+    sign: Sign::First(b"P"),
     begins: |lines| lines.first().is_some_and(|line| line.starts_with("Personalities :")),
     place: Begins::Anywhere,
     is_json: never,
@@ -21,6 +22,7 @@ pub(super) const MDSTAT: Format = Format {
 
 pub(super) const MDADM: Format = Format {
     name: "mdadm",
+    sign: Sign::First(b"/"),
     begins: |lines| lines.first().is_some_and(|line| mdadm::begins(line)),
     place: Begins::AmongOthers,
     is_json: never,

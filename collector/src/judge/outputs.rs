@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::{Begins, FORMATS, Format, prompt, qts};
+use super::{Begins, FORMATS, Format, Glance, Sign, prompt, qts};
 
 /// Lines that a format may look at to know its beginning.
 const LOOK_AHEAD: usize = 3;
@@ -69,8 +69,10 @@ impl<'a> Cutter<'a> {
         let mut false_documents = 0;
         while let Some(line) = ahead.front().copied() {
             let mut consumed = 1;
+            let glance = Glance::at(line);
             if self.found.len() < MOST_OUTPUTS {
-                if line.trim_start().starts_with('{') && false_documents < MOST_FALSE_DOCUMENTS {
+                let brace = glance.shows(Sign::First(b"{")) && line.trim_start().starts_with('{');
+                if brace && false_documents < MOST_FALSE_DOCUMENTS {
                     match document(self.text.get(self.at..).unwrap_or_default()) {
                         Some((value, lines)) => {
                             self.document(&value);
@@ -78,16 +80,16 @@ impl<'a> Cutter<'a> {
                         }
                         None => {
                             false_documents += 1;
-                            self.plain(line, ahead.make_contiguous());
+                            self.plain(line, glance, ahead.make_contiguous());
                         }
                     }
                 } else {
-                    self.plain(line, ahead.make_contiguous());
+                    self.plain(line, glance, ahead.make_contiguous());
                 }
             } else if self.found.len() == MOST_OUTPUTS {
                 self.begin(None, "");
             }
-            self.blank = line.trim().is_empty();
+            self.blank = glance.is_blank(line);
             for _ in 0..consumed {
                 let Some(line) = ahead.pop_front() else { break };
                 self.at += line.len();
@@ -119,25 +121,28 @@ impl<'a> Cutter<'a> {
         self.open = None;
     }
 
-    fn plain(&mut self, line: &'a str, ahead: &[&'a str]) {
-        if prompt::is_prolog(line) {
+    fn plain(&mut self, line: &'a str, glance: Glance, ahead: &[&'a str]) {
+        let tag = glance.shows(Sign::First(b"<"));
+        if tag && prompt::is_prolog(line) {
             // It belongs to the document below it.
             self.begin(None, "");
             self.skip(line, "");
             return;
         }
         let unclaimed = self.found.last().is_some_and(|last| last.format.is_none() && last.at == self.at);
-        if unclaimed && prompt::is_comment(line) {
+        if unclaimed && tag && prompt::is_comment(line) {
             // Between the prolog and its document.
             self.skip(line, self.typed());
             return;
         }
-        if let Some(typed) = prompt::typed(line) {
+        if prompt::may_be(glance)
+            && let Some(typed) = prompt::typed(line)
+        {
             self.begin(qts::is_known(typed).then_some(&qts::FORMAT), typed);
             self.skip(line, typed);
             return;
         }
-        if line.trim().is_empty() {
+        if glance.is_blank(line) {
             return;
         }
         // What a known command printed is that command's, whatever else it looks like.
@@ -154,7 +159,7 @@ impl<'a> Cutter<'a> {
                 Begins::AmongOthers => !own,
                 Begins::Apart => !own && apart,
             };
-            may && (format.begins)(ahead)
+            may && glance.shows(format.sign) && (format.begins)(ahead)
         };
         match FORMATS.iter().copied().find(fits) {
             Some(format) => self.begin(Some(format), self.typed()),

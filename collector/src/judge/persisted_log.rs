@@ -4,12 +4,13 @@
 
 use assay_bundle::Facts;
 
-use super::{Begins, Format, never};
+use super::{Begins, Format, Sign, never};
 use crate::log_text;
 use crate::probes::persisted_log::{self, age};
 
 pub(super) const FORMAT: Format = Format {
     name: "kept kernel log",
+    sign: Sign::None,
     begins: |lines| lines.first().is_some_and(|line| is_line(line)),
     place: Begins::Apart,
     is_json: never,

@@ -3,6 +3,8 @@
 //!
 //! A prompt ends what stands above it and is no content itself. The stamp of a kernel log is no prompt.
 
+use super::{Glance, Sign};
+
 /// Programs whose outputs are known, and those that print a file.
 const PROGRAMS: [&str; 19] = [
     "cat",
@@ -25,6 +27,13 @@ const PROGRAMS: [&str; 19] = [
     "upsc",
     "zpool",
 ];
+
+/// Whether a line may be a prompt or a command: of those that begin with a capital or a digit, as most do, only a user at
+/// a host or a program with its path is one.
+pub(super) fn may_be(glance: Glance) -> bool {
+    let plain = glance.first.is_ascii_uppercase() || glance.first.is_ascii_digit();
+    !plain || glance.shows(Sign::Holds(b'@')) || glance.shows(Sign::Holds(b'/'))
+}
 
 /// What was typed, without the path of its program and without `sudo`; empty for a prompt at which nothing was.
 pub(super) fn typed(line: &str) -> Option<&str> {
@@ -101,6 +110,7 @@ mod tests {
     fn a_prompt_and_what_is_none() {
         fn check(line: &str, expected: Option<&str>) {
             assert_eq!(typed(line), expected, "{line}");
+            assert!(expected.is_none() || may_be(Glance::at(line)), "{line}");
         }
         check("[~] # getsysinfo cputmp", Some("getsysinfo cputmp"));
         check("[/share/Public] # /sbin/get_hwsn\n", Some("get_hwsn"));
@@ -111,6 +121,8 @@ mod tests {
         check("[~] #", Some(""));
         check("# cat /proc/mdstat", Some("cat /proc/mdstat"));
         check("getsysinfo cputmp", Some("getsysinfo cputmp"));
+        check("Apps/bin/getsysinfo cputmp", Some("getsysinfo cputmp"));
+        check("Anna@nas:~# get_hwsn", Some("get_hwsn"));
         for other in [
             "[    1.000000] # x",
             "[PhysicalDisk_1]",

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Begins, Format, never};
+use super::{Begins, Format, Sign, never};
 use crate::command::qts::{ConfigFile, FanNumber, SystemKey, VpdField};
 use crate::command::{Command, QtsCommand, StorageCommand, VolumeWord};
 use crate::door::Door;
@@ -41,6 +41,7 @@ const MOST_VOLUMES: u8 = 32;
 pub(super) const FORMAT: Format = Format {
     name: "QTS command or file",
     // Found by its prompt alone.
+    sign: Sign::First(b""),
     begins: |_| false,
     place: Begins::Anywhere,
     is_json: never,

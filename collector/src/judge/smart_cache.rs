@@ -3,7 +3,7 @@
 
 use assay_bundle::facts::drive::Drive;
 
-use super::{Begins, Format, Gathered, Output, add, never};
+use super::{Begins, Format, Gathered, Output, Sign, add, never};
 use crate::probes::drives;
 
 /// Numbers in the first line, at least.
@@ -11,8 +11,14 @@ const HEADER_FIELDS: usize = 9;
 /// Commas in the line of an attribute, at least.
 const ROW_COMMAS: usize = 6;
 
-pub(super) const FORMAT: Format =
-    Format { name: "QTS SMART cache", begins, place: Begins::Apart, is_json: never, read };
+pub(super) const FORMAT: Format = Format {
+    name: "QTS SMART cache",
+    sign: Sign::Holds(b','),
+    begins,
+    place: Begins::Apart,
+    is_json: never,
+    read,
+};
 
 fn begins(lines: &[&str]) -> bool {
     let [header, row, ..] = lines else { return false };

@@ -4,10 +4,11 @@ use assay_bundle::Observed;
 use assay_bundle::facts::drive::Drive;
 use serde_json::Value;
 
-use super::{Begins, Format, Gathered, Output, add};
+use super::{Begins, Format, Gathered, Output, Sign, add};
 use crate::smartctl::{self, Answer};
 
-pub(super) const FORMAT: Format = Format { name: "smartctl", begins, place: Begins::Anywhere, is_json, read };
+pub(super) const FORMAT: Format =
+    Format { name: "smartctl", sign: Sign::First(b"s"), begins, place: Begins::Anywhere, is_json, read };
 
 /// `smartctl 7.2 2020-12-30 r5155 [x86_64-linux-5.10] (local build)`, or `smartctl version 5.38 [x86_64…]`.
 fn begins(lines: &[&str]) -> bool {

@@ -1,7 +1,7 @@
 //! UPS: what `upsc` prints (`key: value`), and the protocol itself (`LIST UPS`, `LIST VAR`). `upsc` does not say which unit
 //! it asked; its name is the one that was typed. It is read in the protocol's form by the protocol's parser.
 
-use super::{Begins, Format, Gathered, Output, add, never};
+use super::{Begins, Format, Gathered, Output, Sign, add, never};
 use crate::nut;
 
 /// First words of the variables' names.
@@ -10,6 +10,7 @@ const KINDS: [&str; 9] =
 
 pub(super) const FORMAT: Format = Format {
     name: "NUT",
+    sign: Sign::First(b"Babcdefghijklmnopqrstuvwxyz"),
     begins: |lines| lines.first().is_some_and(|line| is_protocol(line) || variable(line).is_some()),
     place: Begins::AmongOthers,
     is_json: never,

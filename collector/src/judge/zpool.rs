@@ -1,10 +1,11 @@
 //! `zpool status`, as text or as the JSON of `-j`.
 
-use super::{Begins, Format, add, some};
+use super::{Begins, Format, Sign, add, some};
 use crate::zpool;
 
 pub(super) const FORMAT: Format = Format {
     name: "zpool status",
+    sign: Sign::First(b"p"),
     begins: |lines| lines.first().is_some_and(|line| zpool::begins(line)),
     place: Begins::Anywhere,
     is_json: |document| {

@@ -106,10 +106,17 @@ impl<'a> Json<'a> {
     }
 }
 
+/// Members of an object that are looked through one after the other.
+const FEW: usize = 8;
+
 /// What stands at `/a/b/0`. None of smartctl's keys holds the characters that a JSON pointer escapes, and undoing
 /// those is most of the time of `Value::pointer`.
 pub(super) fn find<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
     pointer.split('/').skip(1).try_fold(value, |value, key| match value {
+        // A row has few members: they are compared sooner than hashed.
+        Value::Object(object) if object.len() <= FEW => {
+            object.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value)
+        }
         Value::Object(object) => object.get(key),
         Value::Array(list) => list.get(key.parse::<usize>().ok()?),
         _ => None,

@@ -12,6 +12,8 @@ mod nvme;
 mod scsi;
 mod tree;
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use tree::Tree;
@@ -42,6 +44,8 @@ enum Part {
 /// A report that is being read.
 struct Report {
     tree: Tree,
+    /// `device/protocol` of the tree: nearly every line asks for it.
+    protocol: Option<&'static str>,
     part: Part,
     /// What the lines so far have found of an entry that takes several lines.
     error: Option<Value>,
@@ -59,6 +63,7 @@ pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
     let text = text.trim_start_matches('\u{feff}');
     let mut report = Report {
         tree: Tree::new(),
+        protocol: None,
         part: Part::None,
         error: None,
         attributes: ata::Table::default(),
@@ -134,8 +139,7 @@ impl Report {
             return;
         }
         if let Some((key, value)) = line.split_once(':') {
-            let key: Vec<&str> = key.split_ascii_whitespace().collect();
-            let (key, value) = (key.join(" "), value.trim());
+            let (key, value) = (single_spaced(key.trim_ascii()), value.trim());
             if !self.identity(&key, value) && !self.nvme_field(&key, value) && !self.scsi_field(&key, value) {
                 self.ata_field(&key, value);
             }
@@ -223,6 +227,14 @@ impl Report {
         true
     }
 
+    /// The drive speaks this protocol, unless a line before said another.
+    fn speaks(&mut self, protocol: &'static str) {
+        if self.protocol.is_none() {
+            self.protocol = Some(protocol);
+            self.tree.put("device/protocol", protocol);
+        }
+    }
+
     /// The lines that say who the drive is and how it is in one word. The first that names the drive names its
     /// command set.
     fn identity(&mut self, key: &str, value: &str) -> bool {
@@ -241,7 +253,9 @@ impl Report {
             "NVMe Version" => ("nvme_version/string", Some("NVMe")),
             _ => return self.identity_number(key, value),
         };
-        self.tree.put_some("device/protocol", protocol);
+        if let Some(protocol) = protocol {
+            self.speaks(protocol);
+        }
         if is_value(value) {
             self.tree.put(path, value);
         }
@@ -324,6 +338,17 @@ fn power_mode(name: &str) -> Option<u64> {
         "STANDBY_Y" => 0x01,
         _ => return None,
     })
+}
+
+/// The words of a key with one blank between them, which most keys have already.
+fn single_spaced(key: &str) -> Cow<'_, str> {
+    let blanks = |pair: &[u8]| pair.iter().all(u8::is_ascii_whitespace);
+    let other = |byte: u8| byte.is_ascii_whitespace() && byte != b' ';
+    if key.bytes().any(other) || key.as_bytes().windows(2).any(blanks) {
+        Cow::Owned(key.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    } else {
+        Cow::Borrowed(key)
+    }
 }
 
 /// Whether a line says something: `--` and the like are what is left when a value was removed.

@@ -342,10 +342,10 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     let mut used = 0;
     for word in text.split_whitespace() {
-        let chars: Vec<char> = word.chars().collect();
-        for (piece, number) in chars.chunks(room.max(1)).zip(0..) {
+        for (piece, number) in pieces(word, room.max(1)).zip(0..) {
+            let length = piece.chars().count();
             let gap = usize::from(used > 0 && number == 0);
-            if used > 0 && used + gap + piece.len() > room {
+            if used > 0 && used + gap + length > room {
                 rows.push(String::new());
                 used = 0;
             }
@@ -354,12 +354,23 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
                     row.push(' ');
                     used += 1;
                 }
-                row.extend(piece);
-                used += piece.len();
+                row.push_str(piece);
+                used += length;
             }
         }
     }
     rows
+}
+
+/// A word in pieces of at most `room` characters.
+fn pieces(word: &str, room: usize) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let end = rest.char_indices().nth(room).map_or(rest.len(), |(at, _)| at);
+        let (piece, below) = rest.split_at_checked(end).filter(|(piece, _)| !piece.is_empty())?;
+        rest = below;
+        Some(piece)
+    })
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ async fn an_expired_upload_is_gone() {
     desk.device.call(&desk.server, part).await.ends(204);
     let id = location.rsplit('/').next().expect("an id");
     let (at, store) = (i64::try_from(SMALL_PART).expect("small"), desk.server.store().await);
-    assert!(store.advance_upload(id, at, at, now_unix_s() - 1).await.expect("kept"));
+    assert!(store.own().advance_upload(id, at, at, now_unix_s() - 1).await.expect("kept"));
     drop(store);
     desk.server.stop();
     desk.server.start_again(&[]);

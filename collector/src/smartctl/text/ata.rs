@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::super::decode;
+use super::tree::object;
 use super::{Part, Report, first_number, last_words, split_status};
 
 /// Lengths of the flag words: `0x0033`, `PO--CK`.
@@ -92,7 +93,7 @@ impl Report {
             self.end_of_attributes();
             return false;
         };
-        self.tree.put("device/protocol", "ATA");
+        self.speaks("ATA");
         // Without any number there is no raw value to keep.
         let Some(raw) = decode::raw_of(row.raw_text) else { return true };
         if !self.attributes.closed {
@@ -113,19 +114,19 @@ impl Report {
                 _ => {}
             }
         }
-        let mut entry = json!({
-            "id": row.id,
-            "name": row.name,
-            "flags": {"prefailure": row.prefailure},
-            "when_failed": row.when_failed,
-            "raw": {"value": raw, "string": row.raw_text},
-        });
+        let mut entry = object([
+            ("id", row.id.into()),
+            ("name", row.name.into()),
+            ("flags", object([("prefailure", row.prefailure.into())]).into()),
+            ("when_failed", row.when_failed.into()),
+            ("raw", object([("value", raw.into()), ("string", row.raw_text.into())]).into()),
+        ]);
         for (key, value) in ["value", "worst", "thresh"].into_iter().zip(row.values) {
-            if let (Some(entry), Some(value)) = (entry.as_object_mut(), value) {
+            if let Some(value) = value {
                 entry.insert(key.to_owned(), value.into());
             }
         }
-        self.tree.push("ata_smart_attributes/table", Some(entry));
+        self.tree.push("ata_smart_attributes/table", Some(entry.into()));
         true
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::tree::object;
 use super::{Part, Report, digits};
 
 impl Report {
@@ -49,17 +50,18 @@ impl Report {
         let flags = rest.first().filter(is_flags);
         let name = rest.get(usize::from(flags.is_some())..).unwrap_or_default().join(" ");
         let value = value.trim_end_matches('~').parse::<i64>().ok();
-        let row = json!({
-            "offset": offset,
-            "name": name,
-            "value": value,
-            "flags": {
-                "valid": value.is_some(),
-                "monitored_condition_met": flags.is_some_and(|flags| flags.contains('C')),
-            },
-        });
-        let page = json!({"number": page, "table": [row]});
-        self.tree.push("ata_device_statistics/pages", Some(page));
+        let flags = object([
+            ("valid", value.is_some().into()),
+            ("monitored_condition_met", flags.is_some_and(|flags| flags.contains('C')).into()),
+        ]);
+        let row = object([
+            ("offset", offset.into()),
+            ("name", name.into()),
+            ("value", value.into()),
+            ("flags", flags.into()),
+        ]);
+        let page = object([("number", page.into()), ("table", vec![Value::from(row)].into())]);
+        self.tree.push("ata_device_statistics/pages", Some(page.into()));
         true
     }
 

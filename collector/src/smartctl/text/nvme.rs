@@ -23,13 +23,13 @@ const SENSORS: usize = 8;
 
 impl Report {
     pub(super) fn nvme_field(&mut self, key: &str, value: &str) -> bool {
-        if self.tree.get("device/protocol").and_then(Value::as_str) != Some("NVMe") {
+        if self.protocol != Some("NVMe") {
             // Reports before 7.0 and excerpts may begin with the log.
             if key != "Critical Warning" {
                 return false;
             }
-            self.tree.put("device/protocol", "NVMe");
-            if self.tree.get("device/protocol").and_then(Value::as_str) != Some("NVMe") {
+            self.speaks("NVMe");
+            if self.protocol != Some("NVMe") {
                 return false;
             }
         }

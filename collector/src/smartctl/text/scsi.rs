@@ -45,7 +45,7 @@ impl Report {
     }
 
     pub(super) fn scsi_field(&mut self, key: &str, value: &str) -> bool {
-        if self.tree.get("device/protocol").and_then(Value::as_str) != Some("SCSI") {
+        if self.protocol != Some("SCSI") {
             return key == "Device" && self.old_device(value);
         }
         let cycle = |name: &str| format!("scsi_start_stop_cycle_counter/{name}");
@@ -89,7 +89,7 @@ impl Report {
     fn old_device(&mut self, value: &str) -> bool {
         let Some((names, version)) = value.split_once("Version:") else { return false };
         let Some((vendor, product)) = names.trim().split_once(' ') else { return false };
-        self.tree.put("device/protocol", "SCSI");
+        self.speaks("SCSI");
         self.tree.put("scsi_vendor", vendor);
         self.tree.put("scsi_product", product.trim());
         self.tree.put("scsi_revision", version.trim());
@@ -98,7 +98,7 @@ impl Report {
 
     /// Lines that are no `key: value`: the counters, which end with the first other line, and old power-on hours.
     pub(super) fn scsi_row(&mut self, line: &str) -> bool {
-        if self.tree.get("device/protocol").and_then(Value::as_str).is_some_and(|name| name != "SCSI") {
+        if self.protocol.is_some_and(|name| name != "SCSI") {
             return false;
         }
         if let Some((kind, rest)) = line.split_once(':') {
