@@ -18,6 +18,12 @@ pub(crate) fn print(bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
     to_stdout(|stdout| stdout.write_all(bytes.as_ref()))
 }
 
+/// Prints data that stands in pieces.
+pub(crate) fn print_pieces<'p>(pieces: impl Iterator<Item = &'p str>) -> anyhow::Result<()> {
+    let mut pieces = pieces;
+    to_stdout(|stdout| pieces.try_for_each(|piece| stdout.write_all(piece.as_bytes())))
+}
+
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
     match write(&mut stdout).and_then(|()| stdout.flush()) {

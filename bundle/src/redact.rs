@@ -30,6 +30,7 @@ mod line;
 mod mounts;
 mod path;
 mod person;
+mod pieces;
 mod pseudonym;
 #[cfg(test)]
 #[allow(
@@ -49,6 +50,7 @@ mod words;
 
 use class::Treatment;
 use line::{Cleaner, Context, Tally};
+pub use pieces::Pieces;
 
 /// Version of the rule set; in every manifest and receipt.
 pub const RULE_SET: u32 = 2;
@@ -292,6 +294,11 @@ impl Door {
     /// Cleans one text, such as an error message or a pasted log (`assay redact`).
     pub fn text(&mut self, text: &str) -> String {
         self.cleaner.text(text, Context::default(), &mut self.tally).into_owned()
+    }
+
+    /// The same in pieces, for a text that is too long to be in memory twice.
+    pub fn pieces<'t>(&mut self, text: &'t str) -> Pieces<'t> {
+        self.cleaner.pieces(text, Context::default(), &mut self.tally)
     }
 
     /// What the stand-ins so far stand for: stand-in to original. For the owner alone, on the device; secrets are not

@@ -42,10 +42,10 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     if let Ok(hostname) = std::fs::read_to_string(HOSTNAME) {
         door.learn_host(hostname.trim());
     }
-    let clean = door.text(&text);
+    let clean = door.pieces(&text);
     // Only a door that shuts proves that its rules worked, so nothing is printed before.
     let receipt = door.close()?;
-    output::print(clean)?;
+    output::print_pieces(clean.iter())?;
     match args.json {
         true => output::say(&serde_json::to_string_pretty(&receipt)?),
         false => output::say(&words(&receipt, kept)),

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::gate::Found;
 use super::learned::Learned;
+use super::pieces::{Change, Pieces};
 use super::pseudonym::Pseudonyms;
 use super::rules::{Hint, Hit, Rules, gate_words};
 use super::serials::Serials;
@@ -178,33 +179,30 @@ impl Cleaner {
 
     /// Cleans a text of any number of lines.
     pub(super) fn text<'t>(&self, text: &'t str, context: Context, tally: &mut Tally) -> Cow<'t, str> {
+        self.pieces(text, context, tally).whole()
+    }
+
+    /// The same in pieces.
+    pub(super) fn pieces<'t>(&self, text: &'t str, context: Context, tally: &mut Tally) -> Pieces<'t> {
         let text = if self.off.contains("private-key") {
             Cow::Borrowed(text)
         } else {
             block::private_keys(text, tally)
         };
-        let mut out = String::new();
-        // Everything up to here is in `out`, which stays empty while nothing changes.
-        let mut copied = 0;
+        let mut changes = Vec::new();
         let mut found = Found::default();
-        let mut from = 0;
-        while from < text.len() {
-            let end = self.rules.gate.line(text.as_bytes(), from, &mut found);
+        let mut start = 0;
+        while start < text.len() {
+            let end = self.rules.gate.line(text.as_bytes(), start, &mut found);
             if found.any() {
-                let line = text.get(from..end).unwrap_or_default();
-                if let Some(new) = self.line(line, &mut found, context, tally) {
-                    out.push_str(text.get(copied..from).unwrap_or_default());
-                    out.push_str(&new);
-                    copied = end;
+                let line = text.get(start..end).unwrap_or_default();
+                if let Some(with) = self.line(line, &mut found, context, tally) {
+                    changes.push(Change { start, end, with });
                 }
             }
-            from = end + 1;
+            start = end + 1;
         }
-        if copied == 0 {
-            return text;
-        }
-        out.push_str(text.get(copied..).unwrap_or_default());
-        Cow::Owned(out)
+        Pieces::new(text, changes)
     }
 
     /// Cleans a line that the gate stopped. `None`: it stays as it is.

@@ -7,6 +7,7 @@ mod judging;
 mod machine;
 mod meter;
 mod recovery;
+mod redaction;
 mod upload;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,9 @@ pub(crate) struct Args {
     /// Measure over the drives of this prepared machine, in whose name space we are
     #[arg(long, hide = true, value_name = "DIR")]
     inside: Option<PathBuf>,
+    /// Measure redaction only
+    #[arg(long)]
+    redaction: bool,
 }
 
 /// One row of the table.
@@ -110,6 +114,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let folder = sh::root().join("target/bench");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).context("target/bench")?;
+    let cleaned = || redaction::run(&assay, &folder.join("redaction"), args.runs);
+    if args.redaction {
+        return end(cleaned()?);
+    }
     let state = folder.join("state").display().to_string();
     let out = folder.join("bundle.assay").display().to_string();
     let collect = ["collect", "--state-dir", state.as_str(), "-o", out.as_str()];
@@ -148,8 +156,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     missed.extend(judge(&upload::run()?));
     setup::ensure(setup::FOR_COPIES)?;
     let copies = recovery::run(&folder.join("recovery"), &assay)?;
+    let redacted = cleaned()?;
     let drives = over_drives(&folder.join("machine"), args.runs);
-    end([missed, copies].concat())?;
+    end([missed, copies, redacted].concat())?;
     drives
 }
 
