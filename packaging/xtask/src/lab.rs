@@ -74,9 +74,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if counts.failed == 0 { Ok(()) } else { bail!("{} scenarios did not end as they should", counts.failed) }
 }
 
-/// The scenarios of the ordinary test run.
-pub(crate) fn short() -> Result<Counts> {
-    let scenarios: Vec<_> = scenario::all()?.into_iter().filter(|scenario| scenario.about.short).collect();
+/// The scenarios of the ordinary test run, or all.
+pub(crate) fn of_test(all: bool) -> Result<Counts> {
+    let scenarios: Vec<_> =
+        scenario::all()?.into_iter().filter(|scenario| all || scenario.about.short).collect();
     run_all(&scenarios, 2, None, false)
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{foreign, policy, setup, sh};
+use crate::{foreign, lab, policy, setup, sh};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     Step { name: "build, clippy, docs", budget_minutes: 16, run: build },
     Step { name: "unit, device and property tests", budget_minutes: 8, run: unit },
     Step { name: "portal, upload and command-line tests", budget_minutes: 9, run: portal },
+    Step { name: "virtual NAS", budget_minutes: 10, run: virtual_nas },
 ];
 
 /// Runs the steps.
@@ -203,6 +204,12 @@ fn unit(context: &Context_) -> Result<Counts> {
     counts.passed += suite.passed;
     counts.failed += suite.failed;
     Ok(counts)
+}
+
+/// Eight scenarios, or all of a full run.
+fn virtual_nas(context: &Context_) -> Result<Counts> {
+    let counts = lab::of_test(context.full)?;
+    Ok(Counts { passed: counts.passed, failed: counts.failed })
 }
 
 fn portal(context: &Context_) -> Result<Counts> {
