@@ -51,7 +51,7 @@ impl Image {
         let binary = match binary {
             Some(binary) => binary,
             None => {
-                let mut build = sh::cargo(&["build", "--locked", "--package", "assay-agent"]);
+                let mut build = sh::cargo(&["build", "--locked", "--workspace", "--bin", "assay"]);
                 sh::must(&mut build, LIMIT, true)?;
                 sh::root().join("target/debug/assay")
             }
