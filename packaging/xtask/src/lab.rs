@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::sh;
 
@@ -45,9 +45,6 @@ pub(crate) struct Args {
     /// The agent to put into the guest, instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// Write what was found to docs/lab.json, which docs/accuracy.md is made from
-    #[arg(long, conflicts_with_all = ["names", "short"])]
-    write: bool,
 }
 
 /// How many scenarios passed and failed.
@@ -69,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
-    let counts = run_all(&scenarios, args.jobs, args.binary.clone(), args.write)?;
+    let counts = run_all(&scenarios, args.jobs, args.binary.clone())?;
     sh::say(&format!("lab: {} passed, {} failed", counts.passed, counts.failed));
     if counts.failed == 0 { Ok(()) } else { bail!("{} scenarios did not end as they should", counts.failed) }
 }
@@ -78,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 pub(crate) fn of_test(all: bool) -> Result<Counts> {
     let scenarios: Vec<_> =
         scenario::all()?.into_iter().filter(|scenario| all || scenario.about.short).collect();
-    run_all(&scenarios, 2, None, false)
+    run_all(&scenarios, 2, None)
 }
 
 fn select(args: &Args) -> Result<Vec<Scenario>> {
@@ -93,7 +90,7 @@ fn select(args: &Args) -> Result<Vec<Scenario>> {
         .collect())
 }
 
-fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>, write: bool) -> Result<Counts> {
+fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>) -> Result<Counts> {
     let image = Image::prepare(binary)?;
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
@@ -114,11 +111,6 @@ fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>, write: 
     let failed = outcomes.iter().filter(|outcome| !outcome.wrong.is_empty()).count();
     for line in matrix::table(&outcomes) {
         sh::say(&line);
-    }
-    if write {
-        let path = sh::root().join("docs/lab.json");
-        std::fs::write(&path, matrix::document(&outcomes)?).context("docs/lab.json")?;
-        sh::say("written: docs/lab.json; `cargo xtask docs` puts it into docs/accuracy.md");
     }
     Ok(Counts { passed: (outcomes.len() - failed) as u64, failed: failed as u64 })
 }

@@ -10,8 +10,6 @@ use super::scenario::{Expect, Scenario, Wanted};
 pub(crate) struct Outcome {
     /// Its name.
     pub(crate) name: String,
-    /// What was wrong with the machine.
-    pub(crate) about: String,
     /// The component that the fault was in.
     pub(crate) component: String,
     /// What was found: code, component and verdict of each finding of all runs, once each.
@@ -27,7 +25,6 @@ impl Outcome {
     pub(crate) fn broken(scenario: &Scenario, why: &str) -> Self {
         Self {
             name: scenario.name.clone(),
-            about: scenario.about.about.clone(),
             component: scenario.about.component.clone(),
             found: Vec::new(),
             wrong: vec![why.to_owned()],
