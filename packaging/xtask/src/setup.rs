@@ -14,7 +14,6 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("depmod", "kmod"),
     ("faketime", "faketime"),
-    ("ipmitool", "ipmitool"),
     ("nginx", "nginx-light"),
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -45,7 +44,7 @@ pub(crate) const FOR_TESTS: &[&str] =
 pub(crate) const FOR_DEMO: &[&str] = &["cc", "curl", "smartctl"];
 
 /// Programs that the virtual NAS needs; what runs inside it is unpacked and not installed.
-pub(crate) const FOR_LAB: &[&str] = &["cc", "depmod", "ipmitool", "qemu-system-x86_64", "smartctl", "strip"];
+pub(crate) const FOR_LAB: &[&str] = &["cc", "depmod", "qemu-system-x86_64", "smartctl", "strip"];
 
 /// Programs that the benchmark uses: the real smartctl is covered by one that imitates drives.
 pub(crate) const FOR_BENCH: &[&str] = &["cc", "smartctl", "unshare"];

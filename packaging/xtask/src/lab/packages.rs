@@ -12,7 +12,7 @@ use crate::sh;
 const KERNELS: [&str; 2] = ["linux-image-amd64", "linux-image-generic"];
 
 /// Tools of the guest besides the kernel.
-const TOOLS: [&str; 5] = ["busybox-static", "mdadm", "smartmontools", "dmsetup", "ipmitool"];
+const TOOLS: [&str; 4] = ["busybox-static", "mdadm", "smartmontools", "dmsetup"];
 
 /// Longest that a download or an unpacking may take.
 const LIMIT: Duration = Duration::from_secs(240);
