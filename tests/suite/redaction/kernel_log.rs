@@ -4,7 +4,7 @@
 //! It knows nothing but the standard library, because the benchmark (`cargo xtask bench`) is built from this same file.
 //! It holds no secret: those are planted by who asks. The mixture is a judgement: nine lines in ten are about storage.
 
-/// A drive's serial number and world wide name, as [`write`] lets them stand.
+/// A drive's serial number and world wide name, as [`write()`] lets them stand.
 pub(crate) fn drive(n: u64) -> (String, String) {
     let letters = |mut n: u64| -> String {
         (0..5)
