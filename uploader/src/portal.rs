@@ -168,7 +168,7 @@ impl Portal {
         if matches!(answer.status, 200 | 204) { Ok(()) } else { Err(answer.refusal()) }
     }
 
-    /// How long to wait after `bytes` were fed.
+    /// How long to wait before `bytes` are fed.
     pub(crate) fn pause(&self, bytes: u64) -> Duration {
         let take = |bucket: &Mutex<Bucket>| {
             bucket.lock().unwrap_or_else(PoisonError::into_inner).take(bytes, self.begun.elapsed())

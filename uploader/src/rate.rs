@@ -1,7 +1,7 @@
 //! How fast a part may be fed: a token bucket, so that a background upload leaves the owner's line alone.
 //!
-//! The bucket holds one second's worth, at least one chunk: a rate is kept on average, and short silences of the line
-//! are not caught up for ever.
+//! The bucket holds one second's worth: at no moment have more bytes gone than that and the rate's share of the time, and
+//! silences of the line are not caught up for ever.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl Bucket {
         Self { bytes_per_s, tokens: bytes_per_s, at: Duration::ZERO }
     }
 
-    /// Takes `bytes` at `now` (since any fixed moment), and says how long to wait before the next ones.
+    /// Takes `bytes` at `now` (since any fixed moment), and says how long to wait before they may go.
     pub(crate) fn take(&mut self, bytes: u64, now: Duration) -> Duration {
         let passed_us = u64::try_from(now.saturating_sub(self.at).as_micros()).unwrap_or(u64::MAX);
         let gained = u128::from(self.bytes_per_s) * u128::from(passed_us) / 1_000_000;

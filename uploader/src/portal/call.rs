@@ -201,6 +201,11 @@ async fn feed_part(
         // An unreadable file drops the request: the portal sees a part that broke, never a short one.
         let chunk = read_chunk(&mut file, left).await.map_err(unreadable)?;
         let bytes = chunk.len() as u64;
+        // Before they go: paid for afterwards, every part would be one chunk ahead of what the owner allows.
+        let pause = portal.pause(bytes);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         match timeout(portal.idle_timeout, feed.send_data(chunk)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Ok(()),
@@ -208,10 +213,6 @@ async fn feed_part(
         }
         left = left.saturating_sub(bytes);
         sent(length - left);
-        let pause = portal.pause(bytes);
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
     }
     Ok(())
 }
