@@ -104,7 +104,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     BUILT.call_once(|| {
         if std::env::var_os("ASSAY_BUILT").is_none() {
             let status = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "-p", "assay-agent", "-p", "assay-portal"])
+                .args(["build", "--quiet", "--workspace", "--bin", "assay", "--bin", "assay-portal"])
                 .current_dir(root())
                 .status()
                 .expect("cargo runs");
@@ -112,11 +112,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         }
     });
     let path = folder.join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: run `cargo build -p assay-agent -p assay-portal`",
-        path.display()
-    );
+    assert!(path.is_file(), "{} is missing: run `cargo build --workspace`", path.display());
     path
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let assay = sh::root().join("target/debug/assay");
     if !args.check || !assay.is_file() {
         sh::must(
-            &mut sh::cargo(&["build", "--quiet", "--package", "assay-agent"]),
+            &mut sh::cargo(&["build", "--quiet", "--workspace", "--bin", "assay"]),
             Duration::from_secs(900),
             true,
         )?;

@@ -54,10 +54,10 @@ const STEPS: &[Step] = &[
     Step { name: "virtual NAS", budget_minutes: 10, run: virtual_nas },
 ];
 
-/// Runs the steps.
 /// How many times its budget a step of a full run may take.
 const FULL_RUN_FACTOR: u32 = 12;
 
+/// Runs the steps.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let notes = sh::root().join("target/test-notes.txt");
     std::fs::create_dir_all(sh::root().join("target")).context("target/")?;
@@ -194,15 +194,21 @@ fn cargo_test(context: &Context_, limit: Duration, args: &[&str]) -> Result<Coun
     Ok(counts)
 }
 
+/// The suite, out of the whole workspace: asked for alone, it would have other features and be compiled anew with all it
+/// depends on.
+const SUITE: &[&str] = &["--workspace", "--test", "suite", "--"];
+
 fn unit(context: &Context_) -> Result<Counts> {
     let start = Instant::now();
-    let mut counts = cargo_test(context, context.limit, &["--workspace", "--exclude", "assay-tests"])?;
-    let left = context.limit.saturating_sub(start.elapsed());
-    let mut args = vec!["--package", "assay-tests", "--"];
-    PORTAL_MODULES.iter().for_each(|module| args.extend(["--skip", module]));
-    let suite = cargo_test(context, left, &args)?;
-    counts.passed += suite.passed;
-    counts.failed += suite.failed;
+    let left = || context.limit.saturating_sub(start.elapsed());
+    let mut suite = SUITE.to_vec();
+    PORTAL_MODULES.iter().for_each(|module| suite.extend(["--skip", module]));
+    let mut counts = Counts::default();
+    for args in [&["--workspace", "--lib", "--bins"][..], &["--workspace", "--doc"], &suite] {
+        let part = cargo_test(context, left(), args)?;
+        counts.passed += part.passed;
+        counts.failed += part.failed;
+    }
     Ok(counts)
 }
 
@@ -213,7 +219,7 @@ fn virtual_nas(context: &Context_) -> Result<Counts> {
 }
 
 fn portal(context: &Context_) -> Result<Counts> {
-    let mut args = vec!["--package", "assay-tests", "--test", "suite", "--"];
+    let mut args = SUITE.to_vec();
     args.extend(PORTAL_MODULES);
     if context.full {
         args.push("--include-ignored");
