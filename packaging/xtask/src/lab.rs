@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
@@ -27,6 +27,9 @@ use image::Image;
 use scenario::Scenario;
 use verdict::Outcome;
 
+/// What a run of all scenarios found, beside them.
+const RECORD: &str = "found.json";
+
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -39,6 +42,9 @@ pub(crate) struct Args {
     /// Only those of the ordinary test run
     #[arg(long, conflicts_with = "names")]
     short: bool,
+    /// Write what was found into tests/lab/found.json, which docs/accuracy.md counts; only of a run of all scenarios
+    #[arg(long, conflicts_with_all = ["names", "short", "list"])]
+    keep: bool,
     /// How many virtual machines at once
     #[arg(long, value_name = "N", default_value_t = 2)]
     jobs: usize,
@@ -66,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
-    let counts = run_all(&scenarios, args.jobs, args.binary.clone())?;
+    let counts = run_all(&scenarios, args.jobs, args.binary.clone(), args.keep)?;
     sh::say(&format!("lab: {} passed, {} failed", counts.passed, counts.failed));
     if counts.failed == 0 { Ok(()) } else { bail!("{} scenarios did not end as they should", counts.failed) }
 }
@@ -75,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 pub(crate) fn of_test(all: bool) -> Result<Counts> {
     let scenarios: Vec<_> =
         scenario::all()?.into_iter().filter(|scenario| all || scenario.about.short).collect();
-    run_all(&scenarios, 2, None)
+    run_all(&scenarios, 2, None, false)
 }
 
 fn select(args: &Args) -> Result<Vec<Scenario>> {
@@ -90,7 +96,7 @@ fn select(args: &Args) -> Result<Vec<Scenario>> {
         .collect())
 }
 
-fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>) -> Result<Counts> {
+fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>, keep: bool) -> Result<Counts> {
     let image = Image::prepare(binary)?;
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
@@ -111,6 +117,11 @@ fn run_all(scenarios: &[Scenario], jobs: usize, binary: Option<PathBuf>) -> Resu
     let failed = outcomes.iter().filter(|outcome| !outcome.wrong.is_empty()).count();
     for line in matrix::table(&outcomes) {
         sh::say(&line);
+    }
+    if keep {
+        let text = format!("{:#}\n", matrix::record(&outcomes));
+        std::fs::write(scenario::folder().join(RECORD), text)
+            .with_context(|| format!("tests/lab/{RECORD}"))?;
     }
     Ok(Counts { passed: (outcomes.len() - failed) as u64, failed: failed as u64 })
 }

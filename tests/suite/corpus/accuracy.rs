@@ -12,8 +12,9 @@ use std::fmt::Write as _;
 use assay_bundle::Diagnosis;
 use assay_bundle::diagnosis::{Finding, Verdict};
 use assay_bundle::facts::drive::{Drive, SelfTestOutcome};
-use assay_diagnosis::RULES;
 use serde_json::Value;
+
+mod injected;
 
 use super::judge::{judged, worst};
 use crate::support::{root, shared_data};
@@ -236,7 +237,7 @@ fn document(reports: &[Report]) -> String {
     agreement(&mut text, reports);
     disagreements(&mut text, reports);
     independent(&mut text, reports);
-    injected(&mut text);
+    injected::column(&mut text);
     text
 }
 
@@ -359,17 +360,6 @@ fn independent(text: &mut String, reports: &[Report]) {
             of("contradict"),
             of("missing")
         );
-    }
-}
-
-fn injected(text: &mut String) {
-    text.push_str(
-        "\n## 3. Injected faults\n\n\
-         Faults that are injected through emulated hardware, where the truth is known. Not measured yet.\n\n\
-         | rule | field precision |\n|---|---|\n",
-    );
-    for rule in RULES {
-        let _ = writeln!(text, "| {} | not measured |", rule.code);
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) const MODULES: &[&str] = &[
 ];
 
 /// Tools of the guest, where Debian puts them.
-const TOOLS: &[&str] = &["/sbin/mdadm", "/usr/sbin/smartctl", "/sbin/dmsetup"];
+const TOOLS: &[&str] = &["/sbin/mdadm", "/usr/sbin/smartctl", "/sbin/dmsetup", "/sbin/mke2fs"];
 
 /// Longest that building or stripping may take.
 const LIMIT: Duration = Duration::from_secs(900);

@@ -1,6 +1,28 @@
-//! What was injected against what was found, as a table for a person.
+//! What was injected against what was found: a table for a person, and the record that `docs/accuracy.md` counts.
+
+use serde_json::{Value, json};
 
 use super::verdict::Outcome;
+
+/// Of a run of all scenarios. What ended wrong stands in it as well: it is counted, not left out.
+pub(crate) fn record(outcomes: &[Outcome]) -> Value {
+    let rows: Vec<Value> = outcomes
+        .iter()
+        .map(|outcome| {
+            json!({
+                "name": outcome.name,
+                "fault_in": outcome.component,
+                "judged": outcome.judged,
+                "due": outcome.due,
+                "may": outcome.may,
+                "found": outcome.found,
+                "ended_as_due": outcome.wrong.is_empty(),
+            })
+        })
+        .collect();
+    let rule_pack = outcomes.iter().map(|outcome| outcome.rule_pack).max();
+    json!({ "rule_pack": rule_pack, "scenarios": rows })
+}
 
 /// The table for a person.
 pub(crate) fn table(outcomes: &[Outcome]) -> Vec<String> {

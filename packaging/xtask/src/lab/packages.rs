@@ -12,7 +12,7 @@ use crate::sh;
 const KERNELS: [&str; 2] = ["linux-image-amd64", "linux-image-generic"];
 
 /// Tools of the guest besides the kernel.
-const TOOLS: [&str; 4] = ["busybox-static", "mdadm", "smartmontools", "dmsetup"];
+const TOOLS: [&str; 5] = ["busybox-static", "mdadm", "smartmontools", "dmsetup", "e2fsprogs"];
 
 /// Longest that a download or an unpacking may take.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -21,7 +21,8 @@ const LIMIT: Duration = Duration::from_secs(240);
 pub(crate) fn ensure() -> Result<PathBuf> {
     let lab = sh::root().join("target/lab");
     let tree = lab.join("packages");
-    if tree.join("complete").is_file() {
+    // Of another list of tools, it is not complete.
+    if std::fs::read_to_string(tree.join("complete")).is_ok_and(|tools| tools == TOOLS.join(" ")) {
         return Ok(tree);
     }
     let new = lab.join("packages.new");
@@ -47,7 +48,7 @@ pub(crate) fn ensure() -> Result<PathBuf> {
     }
     let version = kernel_version(&new)?;
     sh::must(sh::command("depmod", &["--basedir"]).arg(&new).arg(&version), LIMIT, false)?;
-    std::fs::write(new.join("complete"), version).context("target/lab/packages.new/complete")?;
+    std::fs::write(new.join("complete"), TOOLS.join(" ")).context("target/lab/packages.new/complete")?;
     if tree.exists() {
         std::fs::remove_dir_all(&tree).context("target/lab/packages")?;
     }

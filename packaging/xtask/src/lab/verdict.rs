@@ -1,5 +1,6 @@
 //! What the agent found, compared with what it should have found.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,6 +15,14 @@ pub(crate) struct Outcome {
     pub(crate) component: String,
     /// What was found: code, component and verdict of each finding of all runs, once each.
     pub(crate) found: Vec<[String; 3]>,
+    /// Which findings are due, each as the codes of which one is enough.
+    pub(crate) due: Vec<String>,
+    /// Codes that may be found besides, because they follow from the fault.
+    pub(crate) may: Vec<String>,
+    /// Whether a run made a report at all; a power cut leaves none to judge.
+    pub(crate) judged: bool,
+    /// The rule pack that judged.
+    pub(crate) rule_pack: u64,
     /// What is not as it should be.
     pub(crate) wrong: Vec<String>,
     /// How long it took.
@@ -23,14 +32,23 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Of a scenario that did not come to its end.
     pub(crate) fn broken(scenario: &Scenario, why: &str) -> Self {
+        let expects = scenario.about.expect.iter();
         Self {
             name: scenario.name.clone(),
             component: scenario.about.component.clone(),
             found: Vec::new(),
+            due: sorted(expects.clone().flat_map(|e| &e.finding).map(|wanted| wanted.code.clone())),
+            may: sorted(expects.flat_map(|e| e.may.iter().cloned())),
+            judged: false,
+            rule_pack: 0,
             wrong: vec![why.to_owned()],
             seconds: 0,
         }
     }
+}
+
+fn sorted(codes: impl Iterator<Item = String>) -> Vec<String> {
+    codes.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Compares all runs of a scenario.
@@ -82,6 +100,8 @@ fn one_run(expect: &Expect, folder: &Path, outcome: &mut Outcome) -> Result<(), 
     let report: Value = serde_json::from_str(&report)
         .map_err(|error| format!("no report: {error}; {}", read("errors").unwrap_or_default().trim()))?;
     let diagnosis = &report["diagnosis"];
+    outcome.judged = true;
+    outcome.rule_pack = diagnosis["rule_pack"].as_u64().unwrap_or_default();
     let overall = diagnosis["overall"].as_str().unwrap_or_default();
     if let Some(wanted) = &expect.overall
         && wanted != overall
