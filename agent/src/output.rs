@@ -13,6 +13,9 @@ use crate::trouble::{NextStep, refuse};
 /// What to do when there is no room.
 const NO_ROOM: &str = "free some space or name another folder, and call again; nothing partial was left";
 
+/// A long log is written in few calls.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
+
 /// Prints data on standard output.
 pub(crate) fn print(bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
     to_stdout(|stdout| stdout.write_all(bytes.as_ref()))
@@ -25,7 +28,7 @@ pub(crate) fn print_pieces<'p>(pieces: impl Iterator<Item = &'p str>) -> anyhow:
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
-    let mut stdout = BufWriter::new(io::stdout().lock());
+    let mut stdout = BufWriter::with_capacity(WRITTEN_AT_ONCE, io::stdout().lock());
     match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.or_advise("cannot write to standard output", "name another place for the output"),

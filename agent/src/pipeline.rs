@@ -148,13 +148,9 @@ fn through(
         _ => None,
     };
     door.learn(&facts);
-    let (facts_entry, facts) = {
-        // What was seen goes as soon as its clean form is there: a NAS has little memory.
-        let seen = facts;
-        door.document("facts.json", &seen).context("the facts cannot be written")?
-    };
-    let (steps_entry, steps) = door.document("steps.json", &steps).context("the steps cannot be written")?;
-    let (cost_entry, cost) = door.document("cost.json", &cost).context("the cost cannot be written")?;
+    let (facts_entry, facts) = door.document("facts.json", facts).context("the facts cannot be written")?;
+    let (steps_entry, steps) = door.document("steps.json", steps).context("the steps cannot be written")?;
+    let (cost_entry, cost) = door.document("cost.json", cost).context("the cost cannot be written")?;
     let begun = std::time::Instant::now();
     let diagnosis = match source {
         RunSource::Judged => assay_diagnosis::diagnose_pasted(&facts),
@@ -163,7 +159,7 @@ fn through(
     tracing::debug!(took_us = begun.elapsed().as_micros(), "diagnosed");
     let (entitlement, recommendation) = recommend(&facts, &diagnosis, invoice_date);
     let (diagnosis_entry, diagnosis) =
-        door.document("diagnosis.json", &diagnosis).context("the diagnosis cannot be written")?;
+        door.document("diagnosis.json", diagnosis).context("the diagnosis cannot be written")?;
     let run = Run {
         source,
         facts,

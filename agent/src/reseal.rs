@@ -202,7 +202,7 @@ fn content_again(entries: Entries, key: &PseudonymKey, hostname: Option<&str>) -
             let document: Value = serde_json::from_slice(&bytes).map_err(|_| {
                 refuse(format!("{name} in the bundle is no JSON"), "collect anew; this bundle is damaged")
             })?;
-            clean.push(door.document(&name, &document)?.0);
+            clean.push(door.document(&name, document)?.0);
         }
     }
     Ok(Content { entries: clean, receipt: merged(first, door.close()?) })

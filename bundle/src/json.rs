@@ -42,7 +42,13 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// Reads one value.
 pub(crate) fn of<T: DeserializeOwned>(value: &RawValue) -> Result<T> {
-    T::deserialize(Text(value.get()))
+    of_json(value.get())
+}
+
+/// Reads one value from what is known to be JSON, without blanks around it: of any other text it makes an error or a
+/// wrong value.
+pub(crate) fn of_json<T: DeserializeOwned>(text: &str) -> Result<T> {
+    T::deserialize(Text(text))
 }
 
 /// One value, known to be JSON, without blanks around it.

@@ -10,6 +10,7 @@
 //! Cleaning twice changes nothing, and a string is cleaned alike as a file, as a line of a log and as JSON, so that
 //! facts read from a redacted file are the redacted facts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -245,7 +246,7 @@ impl Door {
             Treatment::Text => self.cleaner.text(text, Context::default(), tally).into_owned(),
             Treatment::Version => self.cleaner.text(text, Context { version: true }, tally).into_owned(),
             Treatment::Json => match self.cleaner.json(text, tally) {
-                Some(json) => json,
+                Some(json) => json.into_owned(),
                 None => self.cleaner.text(text, Context::default(), tally).into_owned(),
             },
             Treatment::Mounts => {
@@ -273,21 +274,35 @@ impl Door {
     }
 
     /// Cleans a document of ours (`facts.json`, `steps.json`, …): every string in it passes the text rules.
-    /// Returns the cleaned value too, so that what is diagnosed is what is sealed.
+    /// Returns the cleaned value too, so that what is diagnosed is what is sealed: the given one where nothing had to
+    /// go, else what the clean text says.
     pub fn document<T: Serialize + serde::de::DeserializeOwned>(
         &mut self,
         name: &str,
-        value: &T,
+        value: T,
     ) -> Result<(Clean, T), serde_json::Error> {
-        let text = serde_json::to_string(value)?;
-        let json = self.cleaner.json(&text, &mut self.tally).ok_or_else(|| {
-            <serde_json::Error as serde::ser::Error>::custom(format!(
-                "{name} is no JSON that can be read again"
-            ))
-        })?;
+        let text = serde_json::to_string(&value)?;
+        // It was written as JSON a moment ago, and the cleaner puts texts in place of texts and numbers in place of
+        // numbers: what it makes of JSON is JSON.
+        let json = match self.cleaner.strings(&text, &mut self.tally) {
+            Some(Cow::Owned(json)) => json,
+            Some(Cow::Borrowed(_)) => {
+                debug_assert_eq!(
+                    crate::json::of_json::<T>(&text).and_then(|again| serde_json::to_string(&again)).ok(),
+                    Some(text.clone()),
+                    "{name} is read as it was written"
+                );
+                return Ok((Clean { name: name.to_owned(), bytes: text.into_bytes() }, value));
+            }
+            None => {
+                return Err(<serde_json::Error as serde::ser::Error>::custom(format!(
+                    "{name} is no JSON that can be read again"
+                )));
+            }
+        };
         // A document of a large NAS is half a megabyte: not three of it at once.
-        drop(text);
-        let value = crate::json::from_slice(json.as_bytes())?;
+        drop((text, value));
+        let value = crate::json::of_json(&json)?;
         Ok((Clean { name: name.to_owned(), bytes: json.into_bytes() }, value))
     }
 

@@ -13,7 +13,7 @@ use crate::door::testing::run;
 
 /// Runs a probe over recorded files and over their redacted forms. Nothing may be held back, and both ways must give the
 /// same facts, which are returned.
-pub(crate) fn check<T: Serialize + DeserializeOwned>(
+pub(crate) fn check<T: Serialize + DeserializeOwned + Clone>(
     files: &[(&str, &str)],
     probe: impl AsyncFn(&Door<'_>) -> T,
 ) -> T {
@@ -28,7 +28,7 @@ pub(crate) fn check<T: Serialize + DeserializeOwned>(
             (*name, String::from_utf8_lossy(clean.bytes()).into_owned())
         })
         .collect();
-    let (_, expected) = redaction.document("facts.json", &facts).expect("facts are JSON");
+    let (_, expected) = redaction.document("facts.json", facts.clone()).expect("facts are JSON");
     let redacted: Vec<(&str, &str)> = redacted.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let again = run(&redacted, async |door| probe(door).await);
     let json = |facts: &T| serde_json::to_value(facts).expect("plain data");

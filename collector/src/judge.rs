@@ -33,6 +33,7 @@ mod ups;
 mod zpool;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use assay_bundle::cost::Cost;
@@ -128,6 +129,24 @@ impl Glance {
         self.first == b' ' || (!self.first.is_ascii() && line.trim().is_empty())
     }
 
+    /// The [`FORMATS`] that may begin at the line, a bit for each.
+    fn formats(self) -> u32 {
+        /// The formats of each first byte, whatever else stands in the line.
+        static BY_FIRST: LazyLock<[u32; 256]> = LazyLock::new(|| {
+            let mut sets = [0; 256];
+            for (set, first) in sets.iter_mut().zip(0..=u8::MAX) {
+                *set = set_of(|sign| Glance { first, rare: 0 }.shows(sign));
+            }
+            sets
+        });
+        let set = BY_FIRST[usize::from(self.first)];
+        if self.rare == 0 {
+            set
+        } else {
+            set | set_of(|sign| matches!(sign, Sign::Holds(_)) && self.shows(sign))
+        }
+    }
+
     /// Whether the line may bear this sign.
     fn shows(self, sign: Sign) -> bool {
         match sign {
@@ -136,6 +155,11 @@ impl Glance {
             Sign::None => true,
         }
     }
+}
+
+/// The [`FORMATS`] whose sign is of this kind, a bit for each.
+fn set_of(is: impl Fn(Sign) -> bool) -> u32 {
+    FORMATS.iter().enumerate().fold(0, |set, (number, format)| set | (u32::from(is(format.sign)) << number))
 }
 
 /// One form of output that is understood.
@@ -164,6 +188,8 @@ struct Output<'a> {
     typed: &'a str,
     /// The name of its file.
     file: &'a str,
+    /// Its JSON, where it is one document and nothing else, and was read to recognise it.
+    document: Option<&'a Value>,
 }
 
 /// What the outputs have said so far.
@@ -245,7 +271,13 @@ pub fn judge(files: &[Pasted]) -> Judged {
                 1 => file.name.clone(),
                 line => format!("{}#L{line}", file.name),
             };
-            let output = Output { text: stretch.text, place: &place, typed: stretch.typed, file: &file.name };
+            let output = Output {
+                text: stretch.text,
+                place: &place,
+                typed: stretch.typed,
+                file: &file.name,
+                document: stretch.document.as_ref(),
+            };
             let trouble = match stretch.format {
                 Some(format) => (format.read)(&mut gathered, &output).err(),
                 None => Some("no known format".to_owned()),
@@ -254,7 +286,7 @@ pub fn judge(files: &[Pasted]) -> Judged {
             parts.push(Part {
                 place,
                 format: stretch.format.map(|format| format.name),
-                lines: stretch.text.lines().count(),
+                lines: stretch.lines,
                 trouble,
             });
         }

@@ -355,7 +355,7 @@ mod tests {
         let left: BTreeMap<_, _> = raw.collect();
         assert_eq!(left.len(), seen.raw.len(), "every raw form may leave");
         assert!(!String::from_utf8_lossy(&left["sample/event_log.jsonl"]).contains("anna"));
-        let (_, told) = door.document("facts.json", &seen.facts).expect("facts");
+        let (_, told) = door.document("facts.json", seen.facts.clone()).expect("facts");
         let again = run(&RecordedSource::from_files(left), &Options::default()).facts;
         let json = |facts: &Facts, key: &str| serde_json::to_value(facts).expect("plain data")[key].clone();
         for key in ["kernel_log", "persisted_log", "pstore", "event_log", "memory_slots", "rtc"] {

@@ -91,15 +91,22 @@ pub fn parse(bytes: &[u8], place: &str) -> ParsedDrive {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return nothing(format!("{place}: smartctl printed nothing"));
     }
-    if let Some(report) = text::tree(bytes) {
-        return read(&Json::of_report(&report, place));
+    if let Some((report, rows)) = text::tree(bytes) {
+        return read(&Json::of_report(&report, &rows, place));
     }
     let root = match serde_json::from_slice::<Value>(bytes) {
-        Ok(root) if root.is_object() => root,
-        Ok(_) => return nothing(format!("{place}: smartctl's answer is not a JSON object")),
+        Ok(root) => root,
         Err(error) => return nothing(format!("{place}: smartctl's answer is not JSON: {error}")),
     };
-    read(&Json::new(&root, place))
+    of_json(&root, place)
+}
+
+/// The same of JSON that was read already.
+pub(crate) fn of_json(root: &Value, place: &str) -> ParsedDrive {
+    if !root.is_object() {
+        return nothing(format!("{place}: smartctl's answer is not a JSON object"));
+    }
+    read(&Json::new(root, place))
 }
 
 /// A drive of which nothing could be read, for the one reason.

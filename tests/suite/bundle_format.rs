@@ -71,7 +71,7 @@ fn content(
     let mut door = Door::open(&pseudonyms, Level::Standard).expect("the door opens");
     let mut entries = Vec::new();
     for (name, value) in documents {
-        entries.push(door.document(name, value).expect("a document").0);
+        entries.push(door.document(name, value.clone()).expect("a document").0);
     }
     entries.extend(raw.iter().filter_map(|(path, bytes)| door.raw(path, bytes)));
     let receipt = door.close().expect("no canary survived");

@@ -45,7 +45,7 @@ fn stages(path: &Path) -> Stages {
         .iter()
         .filter_map(|(name, bytes)| door.raw(name, bytes).map(|clean| (name.clone(), clean.bytes().to_vec())))
         .collect();
-    let (_, redacted) = door.document("facts.json", &collection.facts).expect("facts are JSON");
+    let (_, redacted) = door.document("facts.json", collection.facts.clone()).expect("facts are JSON");
     let receipt = door.close().expect("canaries are gone");
     assert!(receipt.left_out.is_empty(), "a probe reads what may not leave: {:?}", receipt.left_out);
     let diagnosis = assay_diagnosis::diagnose(&redacted);

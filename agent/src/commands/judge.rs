@@ -66,6 +66,7 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
     let settings = context.settings()?;
     let key = context.identity().pseudonym_key_for_showing()?;
     let run = pipeline::conclude(collection, RunSource::Judged, &key, settings.config.warranty_invoice_date)?;
+    let view = view(&run, &parts);
     match (args.facts, args.json) {
         (true, _) => output::print_json(&output::value(&run.facts)?)?,
         (_, true) => output::print_json(&serde_json::json!({
@@ -74,9 +75,9 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
             "facts": output::value(&run.facts)?,
             "diagnosis": output::value(&run.diagnosis)?,
         }))?,
-        _ => output::print(outputs.text(&view(&run, &parts), "", ""))?,
+        _ => output::print(outputs.text(&view, "", ""))?,
     }
-    outputs.finish(&view(&run, &parts))?;
+    outputs.finish(&view)?;
     Ok(run.diagnosis.overall.exit_code())
 }
 

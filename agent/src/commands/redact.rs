@@ -60,6 +60,8 @@ fn read(args: &Args) -> anyhow::Result<String> {
             let named = path.display().to_string();
             let file =
                 std::fs::File::open(path).or_advise(format!("cannot read {named}"), "name a text file")?;
+            let length = file.metadata().map_or(0, |file| file.len().min(MOST_BYTES));
+            bytes.reserve(usize::try_from(length).unwrap_or_default() + 1);
             (named, file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         }
         None => (

@@ -4,36 +4,61 @@
 //! What it lets through untouched no rule would have changed: it may send a rule in vain, never spare one. The rules'
 //! own tests and a slow path that asks every rule about every line hold it to that.
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::dfa::DFA;
-use aho_corasick::{Anchored, MatchKind, StartKind};
+use std::borrow::Cow;
 
 use super::rules::{Hint, Hit};
 
 /// Shortest run that the last net looks at; see [`super::entropy`].
 pub(super) use super::entropy::SHORTEST as LONG;
 
+/// The code of a byte, by which beginnings of words are known: letters in any case, blanks, digits and the commonest
+/// signs tell, all other bytes share one.
+const CODE: u16 = 31;
+const CODE_BITS: u32 = 5;
 /// A byte of base64 in either alphabet.
-const KEY: u8 = 1;
+const KEY: u16 = 32;
 /// A byte that an address is known by.
-const POINT: u8 = 2;
+const POINT: u16 = 64;
 /// The end of the line.
-const END: u8 = 4;
+const END: u16 = 128;
+/// The last byte of a word that is shorter than a beginning.
+const SHORT: u16 = 256;
+
+/// Bytes of a beginning.
+const BEGINNING: usize = 3;
+/// Codes of beginnings, and one more.
+const CODES: usize = 1 << (CODE_BITS as usize * BEGINNING);
 
 /// What each byte may begin, so that nothing is compared twice.
-const KINDS: [u8; 256] = {
+const KINDS: [u16; 256] = {
     let mut kinds = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         let b = byte as u8;
+        let code = match b {
+            b'a'..=b'z' => 1 + b - b'a',
+            b'A'..=b'Z' => 1 + b - b'A',
+            b'.' => 27,
+            b' ' => 28,
+            b'0'..=b'9' => 29,
+            b'_' | b'-' => 30,
+            b'/' | b'\\' => 31,
+            _ => 0,
+        };
         let key = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-');
-        kinds[byte] = (if key { KEY } else { 0 })
+        kinds[byte] = code as u16
+            | (if key { KEY } else { 0 })
             | (if matches!(b, b'.' | b':' | b'-') { POINT } else { 0 })
             | (if b == b'\n' { END } else { 0 });
         byte += 1;
     }
     kinds
 };
+
+/// The code of the bytes so far with one more.
+fn next_code(code: usize, kind: u16) -> usize {
+    (code << CODE_BITS | usize::from(kind & CODE)) % CODES
+}
 
 /// Something like a MAC address, with colons.
 pub(super) const MAC_COLON: u8 = 1;
@@ -69,73 +94,135 @@ impl Found {
     }
 }
 
-/// The automaton of all words.
+/// All words. A line is looked at byte by byte, and compared with words only where three bytes begin one: an automaton
+/// of all words is half a megabyte, which no near memory of a processor holds.
 pub(super) struct Gate {
-    words: DFA,
-    start: aho_corasick::automaton::StateID,
-    hints: Vec<Hint>,
-    /// Hints that are taken to stand in every line: those of names that could not be made part of the automaton.
-    everywhere: u16,
+    words: Vec<(Cow<'static, str>, Hint)>,
+    /// [`KINDS`], with the last bytes of short words.
+    kinds: [u16; 256],
+    /// The codes with which a word begins, as a set.
+    begins: [u64; CODES / 64],
+    /// How many codes of the set are below each of its parts.
+    ranks: [u16; CODES / 64],
+    /// For each code of the set the place of its first word in `numbers`.
+    firsts: Vec<usize>,
+    /// These codes with the numbers of their words, in order.
+    numbers: Vec<(usize, usize)>,
+    /// The numbers and lengths of words that are shorter than a beginning.
+    short: Vec<(usize, usize)>,
 }
 
 impl Gate {
-    /// Compiles the words, which count in any case.
-    pub(super) fn new(words: &[(&str, Hint)]) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let hints = words.iter().map(|(_, hint)| *hint).collect();
-        let words = DFA::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Unanchored)
-            // It would look for first bytes, of which the words have nearly all.
-            .prefilter(false)
-            .build(words.iter().map(|(word, _)| *word))?;
-        let start = words.start_state(Anchored::No)?;
-        Ok(Self { words, start, hints, everywhere: 0 })
-    }
-
-    /// The same gate for all these words, of which some were told. One that cannot be built must not let names through:
-    /// then the rules for names look at every line.
-    pub(super) fn told(&mut self, words: &[(&str, Hint)]) {
-        match Self::new(words) {
-            Ok(gate) => *self = gate,
-            Err(_) => self.everywhere = Hint::Learned.bit() | Hint::Serial.bit(),
+    /// Takes the words, which count in any case.
+    pub(super) fn new(words: Vec<(Cow<'static, str>, Hint)>) -> Self {
+        let (mut kinds, mut begins) = (KINDS, [0_u64; CODES / 64]);
+        let (mut numbers, mut short) = (Vec::new(), Vec::new());
+        for (number, (word, _)) in words.iter().enumerate() {
+            match (word.as_bytes().get(..BEGINNING), word.bytes().last()) {
+                (Some(beginning), _) => {
+                    let code = beginning.iter().fold(0, |code, b| next_code(code, KINDS[usize::from(*b)]));
+                    begins[code / 64] |= 1 << (code % 64);
+                    numbers.push((code, number));
+                }
+                (None, Some(last)) => {
+                    kinds[usize::from(last.to_ascii_lowercase())] |= SHORT;
+                    kinds[usize::from(last.to_ascii_uppercase())] |= SHORT;
+                    short.push((number, word.len()));
+                }
+                (None, None) => {}
+            }
         }
+        numbers.sort_unstable();
+        let mut firsts: Vec<usize> = Vec::new();
+        for (place, (code, _)) in numbers.iter().enumerate() {
+            let last = firsts.last().and_then(|first| numbers.get(*first));
+            if last.is_none_or(|(other, _)| other != code) {
+                firsts.push(place);
+            }
+        }
+        let (mut ranks, mut below) = ([0; CODES / 64], 0);
+        for (rank, part) in ranks.iter_mut().zip(&begins) {
+            *rank = below;
+            below += part.count_ones() as u16;
+        }
+        Self { words, kinds, begins, ranks, firsts, numbers, short }
     }
 
     /// Looks at the line that begins at `from`, writes what it finds, and gives the place of its line feed or the end.
     pub(super) fn line(&self, text: &[u8], from: usize, found: &mut Found) -> usize {
         found.hits.clear();
-        (found.hints, found.addresses, found.long) = (self.everywhere, 0, false);
-        let (mut state, mut run) = (self.start, 0_usize);
-        for (at, byte) in text.get(from..).unwrap_or_default().iter().copied().enumerate() {
-            let kind = KINDS[usize::from(byte)];
+        (found.hints, found.addresses, found.long) = (0, 0, false);
+        let (mut code, mut run) = (0, 0_usize);
+        let mut bytes = text.get(from..).unwrap_or_default().iter();
+        // Every byte of every log comes here, and little code is made for each: what most bytes are not is asked at once.
+        while let Some(byte) = bytes.next() {
+            let kind = self.kinds[usize::from(*byte)];
             run = if kind & KEY == 0 { 0 } else { run + 1 };
             if run == LONG {
                 found.long = true;
             }
-            if kind & (END | POINT) != 0 {
+            code = next_code(code, kind);
+            let begins = self.begins[code / 64] >> (code % 64) & 1 != 0;
+            if begins || kind & (END | POINT | SHORT) != 0 {
+                let at = text.len() - bytes.len() - 1;
                 if kind & END != 0 {
-                    return from + at;
+                    return at;
                 }
-                found.addresses |= address(text, from + at, byte);
-            }
-            state = self.words.next_state(Anchored::No, state, byte);
-            if self.words.is_match(state) {
-                self.note(state, at + 1, found);
+                if kind & POINT != 0 {
+                    found.addresses |= address(text, at, *byte);
+                }
+                if kind & SHORT != 0 {
+                    self.short(text, from, at + 1, found);
+                }
+                if begins {
+                    self.note(text, from, at + 1, code, found);
+                }
             }
         }
         text.len()
     }
 
-    /// Notes the words that end here.
-    #[cold]
-    fn note(&self, state: aho_corasick::automaton::StateID, end: usize, found: &mut Found) {
-        for index in 0..self.words.match_len(state) {
-            let word = self.words.match_pattern(state, index);
-            if let Some(hint) = self.hints.get(word.as_usize()) {
-                found.hits.push(Hit { start: end - self.words.pattern_len(word), end, hint: *hint });
-                found.hints |= hint.bit();
-            }
+    /// Notes the words whose beginnings have this code and end here.
+    #[inline(never)]
+    fn note(&self, text: &[u8], line: usize, end: usize, code: usize, found: &mut Found) {
+        let before = self.begins[code / 64] & ((1 << (code % 64)) - 1);
+        let first = usize::from(self.ranks[code / 64]) + before.count_ones() as usize;
+        let first = self.firsts.get(first).copied().unwrap_or_default();
+        let alike =
+            self.numbers.get(first..).unwrap_or_default().iter().take_while(|(other, _)| *other == code);
+        for (_, number) in alike {
+            self.compare(text, line, end.checked_sub(BEGINNING), *number, found);
+        }
+    }
+
+    /// Notes the short words that end here.
+    #[inline(never)]
+    fn short(&self, text: &[u8], line: usize, end: usize, found: &mut Found) {
+        for (number, length) in &self.short {
+            self.compare(text, line, end.checked_sub(*length), *number, found);
+        }
+    }
+
+    /// Notes a word when it stands at `start`, in the line that begins at `line`.
+    fn compare(&self, text: &[u8], line: usize, start: Option<usize>, number: usize, found: &mut Found) {
+        let (Some(start), Some((word, hint))) =
+            (start.filter(|start| *start >= line), self.words.get(number))
+        else {
+            return;
+        };
+        // Most places that a code leads to differ here.
+        if !is(text, Some(start), |first| {
+            word.as_bytes().first().is_some_and(|b| b.eq_ignore_ascii_case(first))
+        }) {
+            return;
+        }
+        let end = start + word.len();
+        if text.get(start..end).is_some_and(|there| there.eq_ignore_ascii_case(word.as_bytes())) {
+            let hit = Hit { start: start - line, end: end - line, hint: *hint };
+            // In the order in which they end; of those that end together the longest first.
+            let after = found.hits.iter().rposition(|other| (other.end, other.start) <= (hit.end, hit.start));
+            found.hits.insert(after.map_or(0, |other| other + 1), hit);
+            found.hints |= hint.bit();
         }
     }
 }
@@ -202,8 +289,12 @@ fn group(text: &[u8], at: usize) -> bool {
 mod tests {
     use super::*;
 
+    fn gate(words: &[(&'static str, Hint)]) -> Gate {
+        Gate::new(words.iter().map(|(word, hint)| (Cow::Borrowed(*word), *hint)).collect())
+    }
+
     fn check(line: &str, addresses: u8, long: bool, words: usize) {
-        let gate = Gate::new(&[("password", Hint::Field), ("pass", Hint::Field), ("@", Hint::At)]).unwrap();
+        let gate = gate(&[("password", Hint::Field), ("pass", Hint::Field), ("@", Hint::At)]);
         let text = format!("before 10.0.0.1 {line}\n10.1.2.3@");
         let from = text.find(line).unwrap();
         let mut found = Found::default();
@@ -229,8 +320,20 @@ mod tests {
     }
 
     #[test]
+    fn words_of_any_length_are_found_in_the_order_of_their_ends() {
+        let gate = gate(&[("pw", Hint::Field), ("w=sid", Hint::User), ("sid", Hint::Field), ("=", Hint::At)]);
+        let mut found = Found::default();
+        // What stands in the line before begins no word in this one.
+        gate.line(b"p\nW=w=SID si\nd pw", 2, &mut found);
+        let places: Vec<_> = found.hits.iter().map(|hit| (hit.start, hit.end, hit.hint)).collect();
+        assert_eq!(places, [(1, 2, Hint::At), (3, 4, Hint::At), (2, 7, Hint::User), (4, 7, Hint::Field)]);
+        gate.line(b"apW", 0, &mut found);
+        assert_eq!((found.hits[0].start, found.hits[0].end, found.hits.len()), (1, 3, 1));
+    }
+
+    #[test]
     fn hits_stand_in_the_line() {
-        let gate = Gate::new(&[("password", Hint::Field), ("@", Hint::At)]).unwrap();
+        let gate = gate(&[("password", Hint::Field), ("@", Hint::At)]);
         let mut found = Found::default();
         gate.line(b"a@b\npassword", 4, &mut found);
         assert_eq!((found.hits[0].start, found.hits[0].end, found.hints), (0, 8, Hint::Field.bit()));

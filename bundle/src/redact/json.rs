@@ -2,7 +2,6 @@
 //! output parses to the same values and 128-bit counters survive.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::{self, Field};
 use super::line::{Cleaner, Context, Tally, is_mark, mark};
@@ -28,26 +27,52 @@ struct About {
 /// Only what stays as it is: a text that holds something to replace is looked at, and counted, each time.
 #[derive(Default)]
 struct Known {
-    names: BTreeMap<Box<str>, About>,
+    names: Slots<About>,
     /// Values outside of versions.
-    values: BTreeSet<Box<str>>,
+    values: Slots<()>,
 }
 
-/// Names, and values, that are remembered. Our own documents have some hundred; one that has more is foreign.
-const MOST_KNOWN: usize = 1024;
 /// A longer value is hardly there twice.
 const LONGEST_KNOWN: usize = 48;
 
 impl Known {
-    fn name(&mut self, name: &str, about: About) {
-        if self.names.len() < MOST_KNOWN {
-            self.names.insert(name.into(), about);
+    fn value(&mut self, value: &str) {
+        if value.len() <= LONGEST_KNOWN {
+            self.values.put(value, ());
         }
     }
+}
 
-    fn value(&mut self, value: &str) {
-        if value.len() <= LONGEST_KNOWN && self.values.len() < MOST_KNOWN {
-            self.values.insert(value.into());
+/// Texts in slots by their hash. The later one takes the slot, so that a foreign document can neither fill the memory
+/// nor make the search long.
+struct Slots<T>(Vec<Option<(Box<str>, T)>>);
+
+/// Our own documents have some hundred names.
+const SLOTS: usize = 1024;
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self(std::iter::repeat_with(|| None).take(SLOTS).collect())
+    }
+}
+
+impl<T: Copy> Slots<T> {
+    /// FNV-1a: the texts are short.
+    fn slot(text: &str) -> usize {
+        let hash = text
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        usize::try_from(hash ^ (hash >> 16)).unwrap_or_default() % SLOTS
+    }
+
+    fn get(&self, text: &str) -> Option<T> {
+        let known = self.0.get(Self::slot(text))?.as_ref();
+        known.filter(|(known, _)| **known == *text).map(|(_, about)| *about)
+    }
+
+    fn put(&mut self, text: &str, about: T) {
+        if let Some(slot) = self.0.get_mut(Self::slot(text)) {
+            *slot = Some((text.into(), about));
         }
     }
 }
@@ -80,10 +105,15 @@ enum Place {
 
 impl Cleaner {
     /// Cleans JSON. `None`: it is none.
-    pub(super) fn json(&self, text: &str, tally: &mut Tally) -> Option<String> {
+    pub(super) fn json<'t>(&self, text: &'t str, tally: &mut Tally) -> Option<Cow<'t, str>> {
         serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
+        self.strings(text, tally)
+    }
+
+    /// Cleans what is known to be JSON; borrowed where nothing had to go. `None`: it is none after all.
+    pub(super) fn strings<'t>(&self, text: &'t str, tally: &mut Tally) -> Option<Cow<'t, str>> {
         let bytes = text.as_bytes();
-        let mut out = String::with_capacity(text.len());
+        let mut out = String::new();
         let mut levels = vec![Level::default()];
         let mut known = Known::default();
         // Everything up to here is written.
@@ -140,8 +170,11 @@ impl Cleaner {
                 _ => at += 1,
             }
         }
+        if written == 0 {
+            return Some(Cow::Borrowed(text));
+        }
         out.push_str(text.get(written..)?);
-        Some(out)
+        Some(Cow::Owned(out))
     }
 
     /// Cleans one string token, quotes included. `None`: it stays as it is.
@@ -162,7 +195,7 @@ impl Cleaner {
         };
         if level.name_next {
             level.name_next = false;
-            let seen = known.names.get(plain).copied();
+            let seen = known.names.get(plain);
             let about = seen.unwrap_or_else(|| about(plain));
             level.name = if WRAPPERS.contains(&plain) { level.above } else { about };
             if seen.is_some() {
@@ -172,7 +205,7 @@ impl Cleaner {
             if new != plain {
                 return quoted(&new);
             }
-            known.name(plain, about);
+            known.names.put(plain, about);
             return None;
         }
         let new = self.value(plain, level, known, tally)?;
@@ -203,7 +236,7 @@ impl Cleaner {
             return Some(with);
         }
         let version = level.place == Place::Version || level.name.version;
-        if !version && known.values.contains(plain) {
+        if !version && known.values.get(plain).is_some() {
             return None;
         }
         let new = match self.text(plain, Context { version }, tally) {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gate::Found;
+use super::gate::{Found, Gate};
 use super::learned::Learned;
 use super::pieces::{Change, Pieces};
 use super::pseudonym::Pseudonyms;
@@ -171,10 +171,10 @@ pub(super) struct Cleaner {
 impl Cleaner {
     /// Makes the gate know what was learnt.
     pub(super) fn told(&mut self) {
-        let learned = self.learned.words().map(|name| (name, Hint::Learned));
-        let serials = self.serials.words().map(|serial| (serial, Hint::Serial));
-        let words: Vec<(&str, Hint)> = gate_words().into_iter().chain(learned).chain(serials).collect();
-        self.rules.gate.told(&words);
+        let learned = self.learned.words().map(|name| (name.to_owned().into(), Hint::Learned));
+        let serials = self.serials.words().map(|serial| (serial.to_owned().into(), Hint::Serial));
+        let rules = gate_words().into_iter().map(|(word, hint)| (word.into(), hint));
+        self.rules.gate = Gate::new(rules.chain(learned).chain(serials).collect());
     }
 
     /// Cleans a text of any number of lines.

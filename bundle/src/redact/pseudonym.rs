@@ -7,6 +7,7 @@
 //! * IPv4 addresses move to 240.0.0.0/4, which is reserved and on no network; the first octet says what it was.
 //! * IPv6 addresses move to 2001:db8::/32, the range for documentation; link-local ones stay link-local.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -23,11 +24,49 @@ const KINDS: &[&str] = &["host", "dom", "mail", "user", "share", "name", "net"];
 /// The keyed functions.
 pub(crate) struct Pseudonyms {
     key: hmac::Key,
+    /// The digests of addresses that were seen last: a log names few, and each many times.
+    seen: RefCell<Vec<Seen>>,
+}
+
+/// A short class and value, and their digest.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// Length of the class and of both; 0 where nothing was seen.
+    lengths: [u8; 2],
+    text: [u8; LONGEST_SEEN],
+    digest: [u8; 32],
+}
+
+/// The longest is an IPv6 address with its class.
+const LONGEST_SEEN: usize = 20;
+/// A later digest takes the place of one before, so that a log full of addresses cannot fill the memory.
+const MOST_SEEN: usize = 1024;
+
+impl Seen {
+    /// `None`: it is too long to be kept.
+    fn of(class: &str, value: &[u8]) -> Option<Self> {
+        let mut seen = Self::default();
+        let length = class.len() + value.len();
+        let both = class.bytes().chain(value.iter().copied());
+        seen.text.get_mut(..length)?.iter_mut().zip(both).for_each(|(to, from)| *to = from);
+        seen.lengths = [u8::try_from(class.len()).ok()?, u8::try_from(length).ok()?];
+        Some(seen)
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.lengths == other.lengths && self.text == other.text
+    }
+
+    fn place(&self) -> usize {
+        let hash =
+            self.text.iter().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(*b)).wrapping_mul(0x0100_0193));
+        usize::try_from(hash ^ (hash >> 15)).unwrap_or_default() % MOST_SEEN
+    }
 }
 
 impl Pseudonyms {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), seen: RefCell::default() }
     }
 
     /// HMAC-SHA256 of class and value; the class is ended by a NUL, so no two pairs are one input.
@@ -41,8 +80,27 @@ impl Pseudonyms {
         out
     }
 
+    /// The same for what is likely to come again.
+    fn again(&self, class: &str, value: &[u8]) -> [u8; 32] {
+        let (Some(mut wanted), Ok(mut seen)) = (Seen::of(class, value), self.seen.try_borrow_mut()) else {
+            return self.digest(class, value);
+        };
+        if seen.is_empty() {
+            seen.resize(MOST_SEEN, Seen::default());
+        }
+        match seen.get_mut(wanted.place()) {
+            Some(known) if known.is(&wanted) => known.digest,
+            Some(slot) => {
+                wanted.digest = self.digest(class, value);
+                *slot = wanted;
+                wanted.digest
+            }
+            None => self.digest(class, value),
+        }
+    }
+
     fn number(&self, class: &str, value: &[u8]) -> u64 {
-        self.digest(class, value).iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+        self.again(class, value).iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
     }
 
     /// `kind-7k3m9q2x` for a value; case does not count.
@@ -102,7 +160,7 @@ impl Pseudonyms {
         if value == 0 || value == 255 {
             return value;
         }
-        let tables = self.digest("ipv4", prefix);
+        let tables = self.again("ipv4", prefix);
         let mut current = value;
         loop {
             let (mut left, mut right) = (current >> 4, current & 15);

@@ -281,7 +281,7 @@ pub(super) type Broken = (String, Box<dyn std::error::Error + Send + Sync>);
 impl Rules {
     pub(super) fn compile() -> Result<Self, Broken> {
         Ok(Self {
-            gate: Gate::new(&gate_words()).map_err(|why| ("gate".to_owned(), why))?,
+            gate: Gate::new(gate_words().into_iter().map(|(word, hint)| (word.into(), hint)).collect()),
             tokens: all(TOKEN_SHAPES)?,
             commands: all(COMMANDS)?,
         })

@@ -260,7 +260,7 @@ fn redaction_and_reading_can_be_swapped() {
     let clean = door.raw(PLACE, &raw).expect("it may leave");
     let read_clean = Observed::seen(parse(clean.bytes()).expect("own form"), PLACE);
     let (_, clean_read) =
-        door.document("facts.json", &Observed::seen(memory.clone(), PLACE)).expect("plain data");
+        door.document("facts.json", Observed::seen(memory.clone(), PLACE)).expect("plain data");
     assert_ne!(clean_read.value(), Some(&memory), "something was replaced");
     assert_eq!(clean_read, read_clean);
 }

@@ -14,6 +14,9 @@ use super::{Begins, FORMATS, Format, Glance, Sign, prompt, qts};
 const LOOK_AHEAD: usize = 3;
 /// Most outputs of one file; what is below stays with the last one, unclaimed.
 const MOST_OUTPUTS: usize = 2000;
+/// Most bytes of the documents of one file that are kept as trees: a larger one is read once more when its turn comes,
+/// because trees are many times as large as their texts.
+const MOST_KEPT_BYTES: usize = 1024 * 1024;
 /// Most lines that look like the beginning of a JSON document and are none.
 const MOST_FALSE_DOCUMENTS: usize = 64;
 
@@ -22,8 +25,18 @@ pub(super) struct Stretch<'a> {
     pub(super) format: Option<&'static Format>,
     pub(super) text: &'a str,
     pub(super) first_line: usize,
+    pub(super) lines: usize,
     /// The command at the prompt before it.
     pub(super) typed: &'a str,
+    /// Its JSON, where it is one document and nothing else.
+    pub(super) document: Option<Value>,
+}
+
+/// A byte, and the number of its line.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    line: usize,
 }
 
 /// Where a stretch begins.
@@ -34,18 +47,30 @@ struct Start<'a> {
     line: usize,
     typed: &'a str,
     /// Where the one before it ends: a prompt between the two belongs to neither.
-    before: usize,
+    before: Place,
+    /// The JSON document that it is, and the byte behind it.
+    document: Option<(Value, usize)>,
 }
 
 /// Cuts a text into outputs. Stretches of blank lines that belong to nothing are left out, and so are prompts.
 pub(super) fn stretches(text: &str) -> Vec<Stretch<'_>> {
-    let mut cutter = Cutter { text, at: 0, line: 1, found: Vec::new(), open: None, blank: true };
+    let mut cutter = Cutter { text, at: 0, line: 1, found: Vec::new(), open: None, blank: true, kept: 0 };
     cutter.run();
     let found = cutter.found;
-    let ends = found.iter().skip(1).map(|next| next.before).chain([text.len()]);
-    let cut = found.iter().zip(ends).filter_map(|(start, end)| {
-        let text = text.get(start.at..end.max(start.at))?;
-        Some(Stretch { format: start.format, text, first_line: start.line, typed: start.typed })
+    let last = Place { at: text.len(), line: cutter.line };
+    let ends: Vec<Place> = found.iter().skip(1).map(|next| next.before).chain([last]).collect();
+    let cut = found.into_iter().zip(ends).filter_map(|(start, end)| {
+        let lines = end.line.saturating_sub(start.line);
+        let end = end.at.max(start.at);
+        let alone = |behind: usize| text.get(behind..end).is_some_and(|rest| rest.trim().is_empty());
+        Some(Stretch {
+            format: start.format,
+            text: text.get(start.at..end)?,
+            first_line: start.line,
+            lines,
+            typed: start.typed,
+            document: start.document.and_then(|(value, behind)| alone(behind).then_some(value)),
+        })
     });
     cut.filter(|stretch| stretch.format.is_some() || !stretch.text.trim().is_empty()).collect()
 }
@@ -60,6 +85,8 @@ struct Cutter<'a> {
     open: Option<Option<&'static Format>>,
     /// Whether the line before was blank.
     blank: bool,
+    /// Bytes of the documents that are kept.
+    kept: usize,
 }
 
 impl<'a> Cutter<'a> {
@@ -74,8 +101,8 @@ impl<'a> Cutter<'a> {
                 let brace = glance.shows(Sign::First(b"{")) && line.trim_start().starts_with('{');
                 if brace && false_documents < MOST_FALSE_DOCUMENTS {
                     match document(self.text.get(self.at..).unwrap_or_default()) {
-                        Some((value, lines)) => {
-                            self.document(&value);
+                        Some((value, bytes, lines)) => {
+                            self.document(value, bytes);
                             consumed = lines;
                         }
                         None => {
@@ -100,7 +127,8 @@ impl<'a> Cutter<'a> {
     }
 
     fn begin(&mut self, format: Option<&'static Format>, typed: &'a str) {
-        self.found.push(Start { format, at: self.at, line: self.line, typed, before: self.at });
+        let before = Place { at: self.at, line: self.line };
+        self.found.push(Start { format, at: self.at, line: self.line, typed, before, document: None });
         self.open = Some(format);
     }
 
@@ -109,14 +137,20 @@ impl<'a> Cutter<'a> {
         self.found.last().filter(|last| last.at == self.at).map_or("", |last| last.typed)
     }
 
-    fn document(&mut self, value: &Value) {
-        let format = FORMATS.iter().copied().find(|format| (format.is_json)(value));
+    fn document(&mut self, value: Value, bytes: usize) {
+        let format = FORMATS.iter().copied().find(|format| (format.is_json)(&value));
         // Rows of one export stand in a document each; only the first format below says so.
         let goes_on = format.is_some_and(|format| format.place == Begins::AmongOthers)
             && self.found.last().and_then(|last| last.format).map(|last| last.name)
                 == format.map(|format| format.name);
         if !goes_on {
             self.begin(format, self.typed());
+        }
+        self.kept += bytes;
+        let (behind, keep) = (self.at + bytes, !goes_on && self.kept <= MOST_KEPT_BYTES);
+        if let Some(last) = self.found.last_mut() {
+            // Of several in one stretch none is the whole of it.
+            last.document = keep.then_some((value, behind));
         }
         self.open = None;
     }
@@ -159,9 +193,15 @@ impl<'a> Cutter<'a> {
                 Begins::AmongOthers => !own,
                 Begins::Apart => !own && apart,
             };
-            may && glance.shows(format.sign) && (format.begins)(ahead)
+            may && (format.begins)(ahead)
         };
-        match FORMATS.iter().copied().find(fits) {
+        let mut left = glance.formats();
+        let signed = std::iter::from_fn(|| {
+            let format = FORMATS.get(usize::try_from(left.trailing_zeros()).ok()?).copied()?;
+            left &= left - 1;
+            Some(format)
+        });
+        match { signed }.find(fits) {
             Some(format) => self.begin(Some(format), self.typed()),
             None if self.open.is_none() => self.begin(None, ""),
             None => {}
@@ -178,11 +218,11 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// The JSON object that a text begins with, when nothing else stands in its last line, and its lines.
-fn document(text: &str) -> Option<(Value, usize)> {
+/// The JSON object that a text begins with, when nothing else stands in its last line, its bytes and its lines.
+fn document(text: &str) -> Option<(Value, usize, usize)> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let value = stream.next()?.ok()?;
     let (document, rest) = text.split_at_checked(stream.byte_offset())?;
     let rest = rest.split('\n').next().unwrap_or_default();
-    rest.trim().is_empty().then(|| (value, document.matches('\n').count() + 1))
+    rest.trim().is_empty().then(|| (value, document.len(), document.matches('\n').count() + 1))
 }

@@ -23,7 +23,10 @@ fn is_json(document: &Value) -> bool {
 }
 
 fn read(gathered: &mut Gathered, output: &Output<'_>) -> Result<(), String> {
-    let parsed = smartctl::parse(output.text.as_bytes(), output.place);
+    let parsed = match output.document {
+        Some(document) => smartctl::of_json(document, output.place),
+        None => smartctl::parse(output.text.as_bytes(), output.place),
+    };
     let why = match parsed.answer {
         Answer::Answered | Answer::Asleep(_) => None,
         Answer::NoSmart(why) | Answer::Unreadable(why) => Some(why),

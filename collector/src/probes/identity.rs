@@ -442,7 +442,7 @@ mod tests {
             .iter()
             .filter_map(|(path, bytes)| Some((path.clone(), door.raw(path, bytes)?.bytes().to_vec())));
         let again = collect(clean.collect());
-        let (_, redacted) = door.document("facts.json", &first.facts).expect("facts are JSON");
+        let (_, redacted) = door.document("facts.json", first.facts).expect("facts are JSON");
         assert_eq!(again.facts.identity, redacted.identity);
         assert_eq!(again.facts.chassis, redacted.chassis);
         check(&redacted.identity.ec_version, Some(("1.2.3.4", "cmd/hal_app.get_ec_version/stdout")));

@@ -315,7 +315,7 @@ fn redaction_and_reading_can_be_swapped() {
     let clean = door.raw("state/recorder.jsonl", raw.as_bytes()).expect("it may leave");
     let read_clean = parse(&String::from_utf8_lossy(clean.bytes()), false).history;
     let read = Observed::seen(parse(&raw, false).history, "state/recorder.jsonl");
-    let (_, clean_read) = door.document("facts.json", &read).expect("plain data");
+    let (_, clean_read) = door.document("facts.json", read.clone()).expect("plain data");
     assert_ne!(read.value(), Some(&read_clean), "something was replaced");
     assert_eq!(clean_read.value(), Some(&read_clean));
 }

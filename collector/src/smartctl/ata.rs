@@ -14,8 +14,15 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
     drive.scsi = Observed::Absent;
     drive.scsi_background_defects = Observed::Absent;
     let model = drive.model.value().cloned().unwrap_or_default();
-    drive.ata_attributes = match json.array("/ata_smart_attributes/table") {
-        Some(rows) => {
+    drive.ata_attributes = match (json.array("/ata_smart_attributes/table"), json.rows()) {
+        (Some(_), Some(rows)) => {
+            let decoded = |row: &AtaAttribute| AtaAttribute {
+                decoded: decode::decoded(row.id, &row.name, &model, row.raw, &row.raw_text),
+                ..row.clone()
+            };
+            json.seen(rows.attributes.iter().map(decoded).collect())
+        }
+        (Some(rows), None) => {
             let known: Vec<AtaAttribute> = rows.iter().filter_map(|row| attribute(row, &model)).collect();
             match known.is_empty() && !rows.is_empty() {
                 true => Observed::unreadable(format!(
@@ -25,7 +32,7 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
                 false => json.seen(known),
             }
         }
-        None => json.missing("/ata_smart_attributes", "attribute table", command_failed),
+        (None, _) => json.missing("/ata_smart_attributes", "attribute table", command_failed),
     };
     drive.self_tests = self_tests(json, command_failed);
     ata_logs::read(json, drive, command_failed);

@@ -41,7 +41,10 @@ pub(super) fn read(json: &Json<'_>, drive: &mut Drive, command_failed: bool) {
         None => json.missing_extra("/sata_phy_event_counters", "link event counters", command_failed),
     };
     drive.ata_statistics = match json.array("/ata_device_statistics/pages") {
-        Some(pages) => json.seen(statistics(pages)),
+        Some(pages) => json.seen(match json.rows() {
+            Some(rows) => rows.statistics.clone(),
+            None => statistics(pages),
+        }),
         None => json.missing_extra("/ata_device_statistics", "device statistics", command_failed),
     };
     // A FARM log is printed only where it is asked for (7.4: `-l farm`), so its absence says nothing.
@@ -112,7 +115,7 @@ fn statistics(pages: &[Value]) -> AtaStatistics {
     found
 }
 
-fn statistic(found: &mut AtaStatistics, page: u64, offset: u64, value: Option<&Value>) {
+pub(super) fn statistic(found: &mut AtaStatistics, page: u64, offset: u64, value: Option<&Value>) {
     let count = value.and_then(Value::as_u64);
     let degrees = || value.and_then(Value::as_i64).filter(|degrees| *degrees > -128);
     match (page, offset) {

@@ -7,22 +7,30 @@
 use assay_bundle::Observed;
 use serde_json::Value;
 
+use super::text::Rows;
+
 /// A tree and the place below `raw/` where it stands.
 #[derive(Clone, Copy)]
 pub(super) struct Json<'a> {
     root: &'a Value,
     place: &'a str,
-    report: bool,
+    /// The tables of a text report.
+    rows: Option<&'a Rows>,
 }
 
 impl<'a> Json<'a> {
     pub(super) fn new(root: &'a Value, place: &'a str) -> Self {
-        Self { root, place, report: false }
+        Self { root, place, rows: None }
     }
 
     /// The tree of a text report.
-    pub(super) fn of_report(root: &'a Value, place: &'a str) -> Self {
-        Self { root, place, report: true }
+    pub(super) fn of_report(root: &'a Value, rows: &'a Rows, place: &'a str) -> Self {
+        Self { root, place, rows: Some(rows) }
+    }
+
+    /// The long tables of a text report, whose rows are not in the tree.
+    pub(super) fn rows(&self) -> Option<&'a Rows> {
+        self.rows
     }
 
     /// The place below `raw/`.
@@ -72,7 +80,7 @@ impl<'a> Json<'a> {
     /// What it means that the log at this pointer is not there: the drive does not keep it, unless a command to the
     /// drive failed or the text of a report does not say so.
     pub(super) fn missing<T>(&self, pointer: &str, log: &str, command_failed: bool) -> Observed<T> {
-        if self.report {
+        if self.rows.is_some() {
             return match find(self.root, pointer) {
                 Some(Value::Null) => Observed::Absent,
                 _ => Observed::unreadable(format!("{}: the report holds no {log}", self.place)),

@@ -14,6 +14,7 @@ mod tree;
 
 use std::borrow::Cow;
 
+use assay_bundle::facts::drive::{AtaAttribute, AtaStatistics};
 use serde_json::{Value, json};
 
 use tree::Tree;
@@ -49,12 +50,22 @@ struct Report {
     part: Part,
     /// What the lines so far have found of an entry that takes several lines.
     error: Option<Value>,
+    rows: Rows,
     attributes: ata::Table,
     scsi: scsi::Rows,
 }
 
-/// The tree, when the bytes are a report at all.
-pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
+/// The long tables of a report as facts: of their rows nobody asks for more, and a tree of each is most of the work.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// `ata_smart_attributes/table`, not decoded: that takes the model's name, which may come later.
+    pub(super) attributes: Vec<AtaAttribute>,
+    /// `ata_device_statistics/pages`.
+    pub(super) statistics: AtaStatistics,
+}
+
+/// The tree, and the tables of which it holds the keys only, when the bytes are a report at all.
+pub(super) fn tree(bytes: &[u8]) -> Option<(Value, Rows)> {
     let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
     if !is_report(&lines::text(head)) {
         return None;
@@ -66,6 +77,7 @@ pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
         protocol: None,
         part: Part::None,
         error: None,
+        rows: Rows::default(),
         attributes: ata::Table::default(),
         scsi: scsi::Rows::default(),
     };
@@ -78,7 +90,7 @@ pub(super) fn tree(bytes: &[u8]) -> Option<Value> {
         report.line(line.trim_end());
     }
     report.end_of_report();
-    Some(report.tree.into_value())
+    Some((report.tree.into_value(), report.rows))
 }
 
 /// `smartctl 7.2 2020-12-30 …`, `smartctl version 5.38 …`, `smartctl pre-7.5 …`.
@@ -184,7 +196,10 @@ impl Report {
             ("No Self-tests have been logged", "scsi_self_test_0"),
         ];
         let none = || line.contains("not supported") || line.starts_with("No Self-tests have been logged");
-        let unsupported = UNSUPPORTED.iter().find(|(start, _)| line.starts_with(start));
+        // The first bytes tell most apart.
+        let first = line.as_bytes().first();
+        let begins = |start: &str| start.as_bytes().first() == first && line.starts_with(start);
+        let unsupported = UNSUPPORTED.iter().find(|(start, _)| begins(start));
         if let Some((_, key)) = unsupported.filter(|_| none()) {
             self.tree.put(key, Value::Null);
             self.part = Part::None;
@@ -209,7 +224,7 @@ impl Report {
             ("General SMART Values", Part::None),
             ("Selective Self-tests/Logging", Part::None),
         ];
-        let Some((_, part)) = HEADINGS.iter().find(|(start, _)| line.starts_with(start)) else {
+        let Some((_, part)) = HEADINGS.iter().find(|(start, _)| begins(start)) else {
             return line.starts_with("=== START OF") && {
                 self.part = Part::None;
                 true
@@ -372,12 +387,12 @@ fn first_number(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Parts the status from what stands before it, by the words that it begins with.
+/// Parts the status from what stands before it, by the words that it begins with, the first of them a capital.
 fn split_status<'a>(text: &'a str, statuses: &[(&str, u8)]) -> Option<(&'a str, &'a str, u8)> {
-    let (at, outcome) = statuses
-        .iter()
-        .filter_map(|(start, outcome)| Some((text.find(start)?, *outcome)))
-        .min_by_key(|(at, _)| *at)?;
+    let capitals = text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase());
+    let (at, outcome) = capitals
+        .filter_map(|(at, _)| Some((at, text.get(at..)?)))
+        .find_map(|(at, rest)| Some((at, statuses.iter().find(|(start, _)| rest.starts_with(start))?.1)))?;
     Some((text.get(..at)?.trim(), text.get(at..)?.trim(), outcome))
 }
 

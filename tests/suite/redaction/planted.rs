@@ -30,10 +30,10 @@ struct Through {
 fn through(collection: &Collection, level: Level) -> Through {
     let mut door = Door::open(&PseudonymKey([7; 32].into()), level).expect("the door opens");
     door.learn(&collection.facts);
-    let (facts_file, facts) = door.document("facts.json", &collection.facts).expect("facts are JSON");
-    let (steps, _) = door.document("steps.json", &collection.steps).expect("steps are JSON");
+    let (facts_file, facts) = door.document("facts.json", collection.facts.clone()).expect("facts are JSON");
+    let (steps, _) = door.document("steps.json", collection.steps.clone()).expect("steps are JSON");
     let diagnosis = assay_diagnosis::diagnose(&facts);
-    let (diagnosis, _) = door.document("diagnosis.json", &diagnosis).expect("a diagnosis is JSON");
+    let (diagnosis, _) = door.document("diagnosis.json", diagnosis).expect("a diagnosis is JSON");
     let raw = collection
         .raw
         .iter()

@@ -3,10 +3,10 @@
 //! A row of the table is known by its shape (id, name, flags, three values), so that one without its heading counts
 //! too. Old: `… 0x0033 100 100 010 Pre-fail Always - 0`; brief: `… PO--CK 100 100 010 - 0`; a value may be `---`.
 
+use assay_bundle::facts::drive::{AtaAttribute, WhenFailed};
 use serde_json::{Value, json};
 
 use super::super::decode;
-use super::tree::object;
 use super::{Part, Report, first_number, last_words, split_status};
 
 /// Lengths of the flag words: `0x0033`, `PO--CK`.
@@ -45,7 +45,7 @@ struct Row<'a> {
     name: &'a str,
     prefailure: bool,
     values: [Option<u8>; 3],
-    when_failed: &'static str,
+    when_failed: WhenFailed,
     raw_text: &'a str,
 }
 
@@ -53,8 +53,8 @@ fn row(line: &str) -> Option<Row<'_>> {
     line.trim_start().starts_with(|c: char| c.is_ascii_digit()).then_some(())?;
     let mut rest = line;
     let mut word = || {
-        rest = rest.trim_start();
-        let end = rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
+        rest = rest.trim_ascii_start();
+        let end = rest.bytes().position(|byte| byte.is_ascii_whitespace()).unwrap_or(rest.len());
         let (word, after) = rest.split_at_checked(end)?;
         rest = after;
         (!word.is_empty()).then_some(word)
@@ -79,9 +79,9 @@ fn row(line: &str) -> Option<Row<'_>> {
         failed = word()?;
     }
     let when_failed = match failed {
-        "-" => "",
-        "NOW" | "FAILING_NOW" => "now",
-        "Past" | "In_the_past" => "past",
+        "-" => WhenFailed::Never,
+        "NOW" | "FAILING_NOW" => WhenFailed::Now,
+        "Past" | "In_the_past" => WhenFailed::Past,
         _ => return None,
     };
     Some(Row { id, name, prefailure, values, when_failed, raw_text: rest.trim() })
@@ -114,19 +114,22 @@ impl Report {
                 _ => {}
             }
         }
-        let mut entry = object([
-            ("id", row.id.into()),
-            ("name", row.name.into()),
-            ("flags", object([("prefailure", row.prefailure.into())]).into()),
-            ("when_failed", row.when_failed.into()),
-            ("raw", object([("value", raw.into()), ("string", row.raw_text.into())]).into()),
-        ]);
-        for (key, value) in ["value", "worst", "thresh"].into_iter().zip(row.values) {
-            if let Some(value) = value {
-                entry.insert(key.to_owned(), value.into());
-            }
+        if self.rows.attributes.is_empty() {
+            self.tree.push("ata_smart_attributes/table", None);
         }
-        self.tree.push("ata_smart_attributes/table", Some(entry.into()));
+        let [value, worst, threshold] = row.values;
+        self.rows.attributes.push(AtaAttribute {
+            id: row.id,
+            name: row.name.to_owned(),
+            value,
+            worst,
+            threshold,
+            prefailure: row.prefailure,
+            when_failed: row.when_failed,
+            raw,
+            raw_text: row.raw_text.to_owned(),
+            decoded: None,
+        });
         true
     }
 
@@ -178,17 +181,17 @@ impl Report {
 
     /// `# 1  Extended offline    Completed: read failure       90%     12345         987654321`.
     pub(super) fn ata_self_test(&mut self, log: &str, line: &str) -> bool {
-        let path = format!("ata_smart_self_test_log/{log}");
+        let path = || format!("ata_smart_self_test_log/{log}");
         if line.starts_with("No self-tests have been logged") {
-            self.tree.put(&format!("{path}/count"), 0);
+            self.tree.put(&format!("{}/count", path()), 0);
             return true;
         }
         if line.starts_with("Num ") {
-            self.tree.push(&format!("{path}/table"), None);
+            self.tree.push(&format!("{}/table", path()), None);
             return true;
         }
         if let Some(test) = logged(line) {
-            self.tree.push(&format!("{path}/table"), Some(test));
+            self.tree.push(&format!("{}/table", path()), Some(test));
             return true;
         }
         if line.trim().is_empty() {

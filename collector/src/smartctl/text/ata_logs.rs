@@ -2,16 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::tree::object;
+use super::super::ata_logs;
 use super::{Part, Report, digits};
 
 impl Report {
     /// An entry takes several lines: the one with its number and hours, and the registers with the description. It
     /// counts when the registers have been read.
     pub(super) fn ata_error(&mut self, log: &str, line: &str) -> bool {
-        let path = format!("ata_smart_error_log/{log}");
         if line.starts_with("No Errors Logged") {
-            self.tree.put(&format!("{path}/count"), 0);
+            self.tree.put(&format!("ata_smart_error_log/{log}/count"), 0);
             return true;
         }
         if let Some(rest) = line.strip_prefix("Error ").filter(|_| line.contains("power-on lifetime:")) {
@@ -21,12 +20,12 @@ impl Report {
             return true;
         }
         // The commands before the error have registers too, but come after its entry was taken.
-        if registers(line).is_some() {
+        if let Some(text) = registers(line) {
             if let Some(mut entry) = self.error.take() {
-                if let (Some(entry), Some(text)) = (entry.as_object_mut(), registers(line)) {
+                if let Some(entry) = entry.as_object_mut() {
                     entry.insert("error_description".to_owned(), text.into());
                 }
-                self.tree.push(&format!("{path}/table"), Some(entry));
+                self.tree.push(&format!("ata_smart_error_log/{log}/table"), Some(entry));
             }
             return true;
         }
@@ -48,20 +47,13 @@ impl Report {
         }
         let is_flags = |word: &&&str| word.len() >= 3 && word.chars().all(|c| "-NDCV ".contains(c));
         let flags = rest.first().filter(is_flags);
-        let name = rest.get(usize::from(flags.is_some())..).unwrap_or_default().join(" ");
-        let value = value.trim_end_matches('~').parse::<i64>().ok();
-        let flags = object([
-            ("valid", value.is_some().into()),
-            ("monitored_condition_met", flags.is_some_and(|flags| flags.contains('C')).into()),
-        ]);
-        let row = object([
-            ("offset", offset.into()),
-            ("name", name.into()),
-            ("value", value.into()),
-            ("flags", flags.into()),
-        ]);
-        let page = object([("number", page.into()), ("table", vec![Value::from(row)].into())]);
-        self.tree.push("ata_device_statistics/pages", Some(page.into()));
+        self.tree.push("ata_device_statistics/pages", None);
+        let Ok(value) = value.trim_end_matches('~').parse::<i64>() else { return true };
+        let found = &mut self.rows.statistics;
+        if flags.is_some_and(|flags| flags.contains('C')) {
+            found.conditions_met.push(rest.get(1..).unwrap_or_default().join(" "));
+        }
+        ata_logs::statistic(found, page, offset, Some(&value.into()));
         true
     }
 
@@ -148,22 +140,17 @@ impl Report {
 /// summary log, thirteen in the extended one.
 fn registers(line: &str) -> Option<&str> {
     let line = line.trim_start();
-    let mut rest = line;
-    let mut count = 0;
-    loop {
-        let end = rest.find(' ').unwrap_or(rest.len());
-        let (word, after) = rest.split_at_checked(end)?;
-        let is_register = word == "--" || (word.len() == 2 && hex(word).is_some());
-        if !is_register {
-            break;
-        }
+    let bytes = line.as_bytes();
+    let (mut at, mut count) = (0, 0);
+    while let Some([high, low]) = bytes.get(at..at + 2)
+        && ((*high, *low) == (b'-', b'-') || (high.is_ascii_hexdigit() && low.is_ascii_hexdigit()))
+        && bytes.get(at + 2).is_none_or(|behind| *behind == b' ')
+    {
         count += 1;
-        rest = after.trim_start();
-        if rest.is_empty() {
-            break;
-        }
+        at += 2;
+        at += bytes.iter().skip(at).take_while(|byte| byte.is_ascii_whitespace()).count();
     }
-    (count >= 7 && line.as_bytes().first() != Some(&b'-')).then_some(rest)
+    (count >= 7 && bytes.first() != Some(&b'-')).then(|| line.get(at..))?
 }
 
 fn hex(digits: &str) -> Option<u64> {

@@ -70,13 +70,6 @@ impl Tree {
     }
 }
 
-/// An object for a row of a table, with room for its members and some more.
-pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
-    let mut object = Map::with_capacity(N + 3);
-    object.extend(members.map(|(name, value)| (name.to_owned(), value)));
-    object
-}
-
 #[test]
 fn the_first_value_stays() {
     let mut tree = Tree::new();

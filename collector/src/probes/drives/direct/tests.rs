@@ -360,7 +360,7 @@ fn redaction_and_reading_do_not_care_who_is_first() {
             .collect();
         let of_clean = ask(&RecordedSource::from_files(cleaned), transport);
         let facts = Facts { drives: Observed::seen(vec![drive], "x"), ..Facts::default() };
-        let (_, clean) = door.document("facts.json", &facts).expect("plain data");
+        let (_, clean) = door.document("facts.json", facts).expect("plain data");
         assert_eq!(clean.drives.value(), Some(&vec![of_clean]));
     }
 }
