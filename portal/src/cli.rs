@@ -16,6 +16,7 @@ use crate::commands::session::SessionCommand;
 use crate::commands::tenant::TenantCommand;
 use crate::commands::update_notice::NoticeCommand;
 use crate::config::{ConfigError, Layer, Secret, Settings};
+use crate::roles::Role;
 use crate::store::tenants;
 use crate::{commands, worker};
 
@@ -173,9 +174,33 @@ enum User {
     Add {
         /// Name to log in with.
         name: String,
+        /// What the person may do; may be given several times. A new person without one is an engineer; somebody who
+        /// was there before keeps the roles.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<Role>,
         /// Read the password from the first line of stdin.
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Give a person these roles and no others. Open sessions of the person end.
+    Role {
+        /// Name.
+        name: String,
+        /// What the person may do; may be given several times.
+        #[arg(long = "role", value_name = "ROLE", required = true)]
+        roles: Vec<Role>,
+    },
+    /// List the people with their roles.
+    List,
+    /// Keep a person from logging in, and end open sessions. The name stays taken, because records name it.
+    Disable {
+        /// Name.
+        name: String,
+    },
+    /// Let a person log in again.
+    Enable {
+        /// Name.
+        name: String,
     },
 }
 
@@ -240,9 +265,13 @@ fn dispatch(command: Command, settings: Settings) -> anyhow::Result<()> {
     runtime.block_on(async {
         match command {
             Command::Serve(_) => commands::serve::run(settings).await,
-            Command::User(User::Add { name, password_stdin }) => {
-                commands::user::add(&settings, &name, password_stdin).await
+            Command::User(User::Add { name, roles, password_stdin }) => {
+                commands::user::add(&settings, &name, &roles, password_stdin).await
             }
+            Command::User(User::Role { name, roles }) => commands::user::role(&settings, &name, &roles).await,
+            Command::User(User::List) => commands::user::list(&settings).await,
+            Command::User(User::Disable { name }) => commands::user::disable(&settings, &name, true).await,
+            Command::User(User::Enable { name }) => commands::user::disable(&settings, &name, false).await,
             Command::EnrollCode { serial, minutes, by } => {
                 commands::enroll_code::run(&settings, serial.as_deref(), minutes, by.as_deref()).await
             }

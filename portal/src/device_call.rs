@@ -71,16 +71,30 @@ fn query(parts: &Parts) -> String {
     format!("?{}", parts.uri.query().unwrap_or_default())
 }
 
+/// Who made a call, as [`crate::gate`] found out.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The device.
+    pub device: Device,
+    /// Nonce of the call's signature.
+    pub nonce: String,
+}
+
+/// What the gate found out about the device of this call.
+///
+/// # Errors
+/// When the call's line in the list is not one for devices: our own bug, refused like a call that nobody signed.
+pub fn known(parts: &Parts) -> Result<Caller, Refusal> {
+    let caller = parts.extensions.get::<Caller>().cloned();
+    caller.ok_or_else(|| refused(&HttpSigError::Profile("the call is not signed")))
+}
+
 /// The device that made this call.
 ///
 /// # Errors
-/// When it is not known to be an enrolled one, or its key was revoked.
-pub async fn device(app: &App, parts: &Parts) -> Result<Device, Refusal> {
-    let (device, nonce) = caller(app, parts).await?;
-    match device.revoked_at {
-        Some(_) => Err(revoked(app, &device, &nonce)),
-        None => Ok(device),
-    }
+/// As [`known`].
+pub fn device(parts: &Parts) -> Result<Device, Refusal> {
+    known(parts).map(|caller| caller.device)
 }
 
 /// Our signed word that a key counts no more, about the call with this nonce.
@@ -116,12 +130,11 @@ pub fn revoked(app: &App, device: &Device, nonce: &str) -> Refusal {
     .signed(signed)
 }
 
-/// The device that made this call, and the nonce of its signature. Its key may have been revoked: only the poll, which
-/// tells it so, may ask this.
+/// Finds out who made this call, for the gate. The key may have been revoked.
 ///
 /// # Errors
 /// When it is not known to be one that was enrolled.
-pub async fn caller(app: &App, parts: &Parts) -> Result<(Device, String), Refusal> {
+pub async fn caller(app: &App, parts: &Parts) -> Result<Caller, Refusal> {
     let query = query(parts);
     let signed = signed(app, parts, &query)?;
     let named = httpsig::parameters(&signed.call, &signed.headers.signature_input)
@@ -131,7 +144,7 @@ pub async fn caller(app: &App, parts: &Parts) -> Result<(Device, String), Refusa
     };
     let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;
     let parameters = check(app, &signed, &key).await?;
-    Ok((device, parameters.nonce))
+    Ok(Caller { device, nonce: parameters.nonce })
 }
 
 /// Checks that `key` itself made this call: the proof of possession at enrolment. Gives the nonce of its signature.
@@ -195,9 +208,9 @@ pub fn unknown_key(key_id: &str) -> Refusal {
 ///
 /// # Errors
 /// When either is not as it has to be.
-pub async fn with_body(app: &App, request: Request, most_bytes: usize) -> Result<(Device, Bytes), Refusal> {
+pub async fn with_body(request: Request, most_bytes: usize) -> Result<(Device, Bytes), Refusal> {
     let (parts, body) = request.into_parts();
-    let device = device(app, &parts).await?;
+    let device = device(&parts)?;
     let body = axum::body::to_bytes(body, most_bytes)
         .await
         .map_err(|_| Refusal::bad_call("The body is too long or broke off."))?;

@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::password::PasswordError;
 use crate::refusal::{Refusal, chain};
+use crate::roles::Roles;
 use crate::store::{StoreError, Tenant};
 
 /// Who is looking: what the frame around every page needs.
@@ -17,6 +18,8 @@ pub struct Viewer {
     pub tenant: Tenant,
     /// Person's name.
     pub user: String,
+    /// What the person may do.
+    pub roles: Roles,
     /// Token of this session's forms.
     pub csrf: String,
 }
@@ -28,6 +31,8 @@ pub enum PageError {
     NotFound,
     /// The form was not sent from our own page in this session.
     Forbidden,
+    /// The person has these roles, and none that it takes.
+    NotOfYourRoles(Roles),
     /// Nobody is logged in.
     LogInFirst,
     /// Not possible at the moment, with the reason in words.
@@ -93,6 +98,15 @@ impl IntoResponse for PageError {
                 "Not allowed",
                 "This form did not come from a page of this portal in your session.".to_owned(),
                 "Open the portal by its own address, log in, and send the form again.",
+            ),
+            Self::NotOfYourRoles(roles) => (
+                StatusCode::FORBIDDEN,
+                "Not for your roles",
+                match roles.to_string() {
+                    none if none.is_empty() => "You have no role here, and this takes one.".to_owned(),
+                    yours => format!("Your roles do not include this. You are here as: {yours}."),
+                },
+                "If it is your work, ask an administrator of this portal for the role.",
             ),
             Self::NotNow(why) => (
                 StatusCode::SERVICE_UNAVAILABLE,

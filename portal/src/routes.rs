@@ -1,14 +1,15 @@
-//! The router: the list of [`crate::handlers`] under the layers that every answer passes.
+//! The router: the list of [`crate::handlers`] behind the gate, under the layers that every answer passes.
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tracing::Instrument;
 
 use crate::app::Shared;
-use crate::{handlers, page};
+use crate::gate::Gate;
+use crate::{gate, handlers, page};
 
 /// Nothing is fetched from anywhere, nothing runs, nothing frames us; styles and forms are our own.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
@@ -16,11 +17,15 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 
 /// Everything that is answered.
 pub fn router(app: Shared) -> Router {
-    Router::new()
-        .merge(handlers::device_calls())
-        .merge(handlers::pages())
+    let list = handlers::list();
+    let gate = Gate::new(app.clone(), &list);
+    let add = |router: Router<Shared>, route: handlers::Route| router.route(route.path, route.handler);
+    list.into_iter()
+        .fold(Router::new(), add)
+        .route_layer(middleware::from_fn_with_state(gate, gate::check))
         .fallback(page::not_found)
         .method_not_allowed_fallback(page::not_found)
+        .layer(DefaultBodyLimit::max(handlers::MOST_BODY_BYTES))
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn(trace))
         .with_state(app)

@@ -56,18 +56,28 @@ pub fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), PageError> {
     }
 }
 
+/// Who is logged in.
+///
+/// # Errors
+/// When nobody is.
+pub async fn viewer(app: &App, parts: &Parts) -> Result<Viewer, PageError> {
+    let token = cookie(&parts.headers, COOKIE).ok_or(PageError::LogInFirst)?;
+    let session = app.store.session(&sha256_hex(token.as_bytes()), clock::now_unix_s()).await?;
+    let session = session.ok_or(PageError::LogInFirst)?;
+    Ok(Viewer {
+        portal: app.card.name.clone(),
+        tenant: session.tenant,
+        user: session.user_name,
+        roles: session.roles,
+        csrf: session.csrf,
+    })
+}
+
 impl FromRequestParts<Shared> for Viewer {
     type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, PageError> {
-        let token = cookie(&parts.headers, COOKIE).ok_or(PageError::LogInFirst)?;
-        let session = app.store.session(&sha256_hex(token.as_bytes()), clock::now_unix_s()).await?;
-        let session = session.ok_or(PageError::LogInFirst)?;
-        Ok(Self {
-            portal: app.card.name.clone(),
-            tenant: session.tenant,
-            user: session.user_name,
-            csrf: session.csrf,
-        })
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, PageError> {
+        // Only the gate puts one here.
+        parts.extensions.get::<Self>().cloned().ok_or(PageError::LogInFirst)
     }
 }

@@ -24,7 +24,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Sends it.
 pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
-    let device = device_call::device(&app, &parts).await?;
+    let device = device_call::device(&parts)?;
     let Ok(_one) = app.exporting.try_lock() else {
         return Err(Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::app::{App, Shared};
 use crate::boots::{Heard, Used};
 use crate::clock;
-use crate::device_call;
+use crate::device_call::{self, Caller};
 use crate::display::visible;
 use crate::ledger::record::Status;
 use crate::refusal::Refusal;
@@ -41,7 +41,7 @@ const HOLD: Duration = Duration::from_secs(LONGEST_HOLD_S as u64 - 5);
 /// Answers, sooner or later.
 pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<Json<Signed>, Refusal> {
     let (parts, _) = request.into_parts();
-    let (device, nonce) = device_call::caller(&app, &parts).await?;
+    let Caller { device, nonce } = device_call::known(&parts)?;
     let query = parts.uri.query().unwrap_or_default();
     let known = query.split('&').find_map(|pair| pair.strip_prefix("known="));
     let waits = query.split('&').any(|pair| pair == "wait=1");

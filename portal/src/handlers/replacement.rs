@@ -12,7 +12,7 @@ use crate::{clock, device_call};
 /// Answers the statement, for the key that asks.
 pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<Json<Signed>, Refusal> {
     let (parts, _) = request.into_parts();
-    let device = device_call::device(&app, &parts).await?;
+    let device = device_call::device(&parts)?;
     let named = app.store.of(&device.tenant).replacement_by(&device).await?;
     let fingerprint = app.card.fingerprint();
     let statement = named.and_then(|named| named.statement(&device, &fingerprint, clock::now_unix_s()));

@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 /// Keeps a report.
 pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<StatusCode, Refusal> {
     let (parts, body) = request.into_parts();
-    let device = device_call::device(&app, &parts).await?;
+    let device = device_call::device(&parts)?;
     let body = axum::body::to_bytes(body, MOST_BYTES)
         .await
         .map_err(|_| Refusal::bad_call("The health report is too long or broke off."))?;

@@ -22,7 +22,7 @@ pub(super) async fn handle(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
-    let (device, body) = device_call::with_body(&app, request, super::MOST_BODY_BYTES).await?;
+    let (device, body) = device_call::with_body(request, super::MOST_BODY_BYTES).await?;
     let row = app.store.of(&device.tenant).request_of(&device.id, &id).await?.ok_or_else(unknown_request)?;
     let signed = signed(&body)?;
     let key = PublicKey::from_openssh(&device.public_key).map_err(|error| Refusal::internal(&error))?;

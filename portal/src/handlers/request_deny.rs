@@ -26,7 +26,7 @@ pub(super) async fn handle(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Refusal> {
-    let (device, body) = device_call::with_body(&app, request, super::MOST_BODY_BYTES).await?;
+    let (device, body) = device_call::with_body(request, super::MOST_BODY_BYTES).await?;
     let denial: Denial = serde_json::from_slice(&body)
         .map_err(|error| Refusal::bad_call(format!("The denial is not understood: {error}.")))?;
     if denial.reason.len() > LONGEST_REASON {

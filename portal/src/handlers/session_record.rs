@@ -94,7 +94,7 @@ pub(super) async fn stop(
 }
 
 async fn told(app: &App, id: &str, request: Request) -> Result<Told, Refusal> {
-    let (device, body) = device_call::with_body(app, request, super::MOST_BODY_BYTES).await?;
+    let (device, body) = device_call::with_body(request, super::MOST_BODY_BYTES).await?;
     let session = app
         .store
         .of(&device.tenant)

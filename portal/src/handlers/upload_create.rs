@@ -16,7 +16,7 @@ use crate::uploads::{KEPT_S, MAX_BYTES, MOST_OPEN};
 /// Creates.
 pub(super) async fn handle(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
-    let device = device_call::device(&app, &parts).await?;
+    let device = device_call::device(&parts)?;
     version(&parts.headers)?;
     let length_bytes: i64 = single(&parts.headers, "upload-length")?
         .and_then(|text| text.parse().ok())

@@ -17,7 +17,7 @@ pub(super) async fn handle(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, _) = request.into_parts();
-    let device = device_call::device(&app, &parts).await?;
+    let device = device_call::device(&parts)?;
     version(&parts.headers)?;
     app.store.of(&device.tenant).upload(&device.id, &id).await?.ok_or_else(unknown_upload)?;
     if !uploads::drop_upload(&app, &device.tenant, &id).await? {

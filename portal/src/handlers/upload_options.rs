@@ -19,7 +19,7 @@ pub(super) async fn handle() -> Response {
 }
 
 /// Names our version on every answer of the protocol, refusals too (tus 1.0, "Tus-Resumable").
-pub(super) async fn speaks_tus(mut response: Response) -> Response {
+pub(crate) async fn speaks_tus(mut response: Response) -> Response {
     response.headers_mut().insert("tus-resumable", HeaderValue::from_static(TUS));
     response
 }

@@ -18,7 +18,7 @@ pub(super) async fn handle(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let device = device_call::device(&app, &parts).await?;
+    let device = device_call::device(&parts)?;
     version(&parts.headers)?;
     if single(&parts.headers, "content-type")? != Some("application/offset+octet-stream") {
         return Err(Refusal::new(

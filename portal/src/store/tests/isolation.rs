@@ -15,6 +15,7 @@ use sqlx::{Column, Row};
 
 use super::*;
 use crate::boots::{Heard, Used};
+use crate::roles::{Role, Roles};
 use crate::store::bundles::{Outcome, Pending};
 use crate::store::by_hand::Brought;
 use crate::store::erasure::Deletion;
@@ -263,6 +264,7 @@ fn all_questions() -> Vec<(&'static str, Ask)> {
         newest_support_sessions(own, x, n) => [Some(&n("d")), 50];
         upload(own, x, n) => [&n("d"), &n("u")];
         person(own, x, n) => [&n("ada")];
+        people(own, x, n) => [];
     });
     all.extend(asks! {
         same_unit(own, x, n) => [&device(own, x).await];
@@ -297,7 +299,9 @@ fn all_questions() -> Vec<(&'static str, Ask)> {
         advance_upload(own, x, n) => [&n("u"), 0, 9, NOW];
         finish_upload(own, x, n) => [&upload(own, x), "b9", &n("bsha"), NOW];
         drop_upload(own, x, n) => [&n("u")];
-        set_user(own, x, n) => [&n("ada"), "h", NOW];
+        set_user(own, x, n) => [&n("ada"), "h", Some(Roles::of(&Role::ALL)), NOW];
+        set_roles(own, x, n) => [&n("ada"), Roles::of(&Role::ALL)];
+        disable_user(own, x, n) => [&n("ada"), Some(NOW)];
         erase_devices(own, x, n) => [&[n("d"), n("e")], &Deletion { id: "x9", now: NOW, document: "{}", signature: "s" }];
     });
     all

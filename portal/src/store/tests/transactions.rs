@@ -229,7 +229,7 @@ async fn a_nonce_is_spent_once_and_a_name_is_one_persons() {
                 let whose = if n % 2 == 0 { tenants::DEFAULT } else { "other" };
                 let tenant = store.tenant_named(whose).await.expect("asks").expect("is there");
                 let name = if n % 3 == 0 { "Ada" } else { "ada" };
-                store.of(&tenant).set_user(name, "h", NOW).await.expect("asks")
+                store.of(&tenant).set_user(name, "h", None, NOW).await.expect("asks")
             }
         })
         .await;
