@@ -8,4 +8,5 @@ mod key_life;
 mod ledger;
 mod pages;
 mod requests;
+mod roles;
 pub(crate) mod server;

@@ -28,7 +28,7 @@ fn every_way(door: &mut Door, line: &str) -> Vec<(&'static str, String)> {
     let json = serde_json::json!({ "a": [1, { "why": line }], "n": 340_282_366_920u64 }).to_string();
     let stdout = door.raw("cmd/smartctl.auto.sda/stdout", json.as_bytes()).expect("text");
     let value: serde_json::Value = serde_json::from_slice(stdout.bytes()).expect("still JSON");
-    let (_, document) = door.document("steps.json", &vec![line.to_owned()]).expect("still a document");
+    let (_, document) = door.document("steps.json", vec![line.to_owned()]).expect("still a document");
     let kmsg = String::from_utf8(kmsg.bytes().to_vec()).expect("text");
     vec![
         ("text", door.text(line)),
@@ -113,7 +113,7 @@ fn hosts_and_users_are_learnt() {
         "identity": { "model": { "seen": { "value": "TS-453D", "from": "sys/class/dmi/id/product_name" } },
                       "hostname": { "seen": { "value": "TS-453D", "from": "proc/sys/kernel/hostname" } } } });
     door.learn_host("TS-453D");
-    let (_, facts) = door.document("facts.json", &facts).expect("a document");
+    let (_, facts) = door.document("facts.json", facts.clone()).expect("a document");
     let file = door.raw("proc/sys/kernel/hostname", b"TS-453D\n").expect("text");
     assert_eq!(facts["identity"]["model"]["seen"]["value"], "TS-453D");
     assert_eq!(
@@ -130,7 +130,7 @@ fn a_document_keeps_its_numbers() {
         why: String,
     }
     let document = Document { media_errors: u128::MAX, why: "mac 24:5e:be:12:34:56".to_owned() };
-    let (clean, again) = door().document("facts.json", &document).expect("a document");
+    let (clean, again) = door().document("facts.json", document).expect("a document");
     assert_eq!(again.media_errors, u128::MAX);
     assert!(again.why.starts_with("mac 24:5e:be:") && !again.why.contains("12:34:56"), "{}", again.why);
     assert_eq!(serde_json::from_slice::<Document>(clean.bytes()).expect("same bytes"), again);
@@ -189,7 +189,7 @@ fn the_words_of_a_reading_are_no_names() {
         let mut facts = Facts::default();
         facts.identity.hostname = hostname;
         facts.md_arrays = Observed::Absent;
-        let (_, cleaned) = door().document("facts.json", &facts).expect("facts are JSON");
+        let (_, cleaned) = door().document("facts.json", facts.clone()).expect("facts are JSON");
         assert_eq!(cleaned, facts);
     }
 }

@@ -78,12 +78,12 @@ pub(crate) fn forms(device: &Device, recipe: &Recipe) -> (Vec<u8>, Vec<u8>) {
         collection.raw.iter().filter_map(|(name, bytes)| door.raw(name, bytes)).collect();
     let mut facts = collection.facts.clone();
     (recipe.lie)(&mut facts);
-    let (clean, facts) = door.document("facts.json", &facts).expect("JSON");
+    let (clean, facts) = door.document("facts.json", facts).expect("JSON");
     entries.push(clean);
     let diagnosis = assay_diagnosis::diagnose(&facts);
-    entries.push(door.document("diagnosis.json", &diagnosis).expect("JSON").0);
-    entries.push(door.document("steps.json", &collection.steps).expect("JSON").0);
-    entries.push(door.document("cost.json", &collection.cost).expect("JSON").0);
+    entries.push(door.document("diagnosis.json", diagnosis.clone()).expect("JSON").0);
+    entries.push(door.document("steps.json", collection.steps).expect("JSON").0);
+    entries.push(door.document("cost.json", collection.cost).expect("JSON").0);
     let draft = Manifest {
         format: FORMAT_VERSION,
         source: recipe.source,
