@@ -138,9 +138,9 @@ pub fn list() -> Vec<Route> {
         route(GET, "/bundles/{id}", READERS, bundle::handle),
         route(GET, "/bundles/{id}/raw/{index}", OPENERS, raw::handle),
         route(GET, "/bundles/{id}/download", OPENERS, download::handle),
-        route(GET, "/judge", READERS, judge::form),
-        route(POST, "/judge", READERS, judge::handle).most(judge::MOST_BODY_BYTES),
-        route(GET, "/slip", READERS, slip::form),
-        route(POST, "/slip", READERS, slip::handle),
+        route(GET, "/judge", PEOPLE, judge::form),
+        route(POST, "/judge", PEOPLE, judge::handle).most(judge::MOST_BODY_BYTES),
+        route(GET, "/slip", PEOPLE, slip::form),
+        route(POST, "/slip", PEOPLE, slip::handle),
     ]
 }
