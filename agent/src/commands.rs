@@ -52,11 +52,18 @@ macro_rules! commands {
             /// Runs the command; the result is the exit code.
             pub(crate) fn run(self, context: &Context) -> anyhow::Result<u8> {
                 match self {
-                    $(Self::$variant(args) => $module::run(args, context),)*
+                    $(Self::$variant(args) => apart(|| $module::run(args, context)),)*
                 }
             }
         }
     };
+}
+
+/// Keeps what one command needs on the stack out of the frame of all others: without it, every command has the room of
+/// them all, a third of a megabyte.
+#[inline(never)]
+fn apart<T>(command: impl FnOnce() -> T) -> T {
+    command()
 }
 
 commands! {

@@ -56,7 +56,7 @@ pub(crate) async fn examine(
     let door = Opening::begin(key, Level::default());
     let mut collection = collected(source, options, memory).await;
     collection.raw.clear();
-    Ok(through(&mut door.wait()?, collection, source.run_source(), invoice_date)?.0)
+    through(&mut door.wait()?, collection, source.run_source(), invoice_date, &mut drop)
 }
 
 /// The same, with what may be sealed: everything in it has passed the door.
@@ -72,13 +72,14 @@ pub(crate) async fn examine_to_seal(
     let mut collection = collected(source, options, memory).await;
     let raw = std::mem::take(&mut collection.raw);
     let mut door = door.wait()?;
-    let (mut run, [facts, steps, cost, diagnosis]) =
-        through(&mut door, collection, source.run_source(), invoice_date)?;
-    let mut entries = vec![facts, steps, cost];
+    let mut entries = Vec::new();
+    let mut run =
+        through(&mut door, collection, source.run_source(), invoice_date, &mut |entry| entries.push(entry))?;
+    let diagnosis = entries.pop();
     // What may not leave is named in the receipt by the door itself.
     // One by one, so that the raw form of a file and its clean form are in memory together only once.
     entries.extend(raw.into_iter().filter_map(|(path, bytes)| door.raw(&path, &bytes)));
-    entries.push(diagnosis);
+    entries.extend(diagnosis);
     run.stand_ins = door.stand_ins().clone();
     Ok((run, Content { entries, receipt: door.close()? }))
 }
@@ -93,7 +94,7 @@ pub(crate) fn conclude(
 ) -> anyhow::Result<Run> {
     collection.raw.clear();
     let mut door = Door::open(key, Level::default())?;
-    Ok(through(&mut door, collection, source, invoice_date)?.0)
+    through(&mut door, collection, source, invoice_date, &mut drop)
 }
 
 /// A door that opens while the machine is asked: compiling its rules and planting its canaries is a third of what a
@@ -135,22 +136,27 @@ async fn collected(source: &dyn Source, options: &Options, memory: Option<&Memor
     collection
 }
 
-/// Takes our own documents through the door, and judges what came through: facts, steps, cost, diagnosis.
+/// Takes our own documents through the door, and judges what came through. `keep` gets facts, steps, cost and diagnosis,
+/// in this order and each as soon as it is clean: where nothing is sealed they are not in memory while it is judged.
 fn through(
     door: &mut Door,
     collection: Collection,
     source: RunSource,
     invoice_date: Option<Date>,
-) -> anyhow::Result<(Run, [Clean; 4])> {
+    keep: &mut dyn FnMut(Clean),
+) -> anyhow::Result<Run> {
     let Collection { facts, steps, cost, .. } = collection;
     let serial_digest = match (door.level(), facts.identity.serial.value()) {
         (Level::Strict, Some(serial)) => Some(SaltedDigest::of(serial, &salt()?)),
         _ => None,
     };
     door.learn(&facts);
-    let (facts_entry, facts) = door.document("facts.json", facts).context("the facts cannot be written")?;
-    let (steps_entry, steps) = door.document("steps.json", steps).context("the steps cannot be written")?;
-    let (cost_entry, cost) = door.document("cost.json", cost).context("the cost cannot be written")?;
+    let (entry, facts) = door.document("facts.json", facts).context("the facts cannot be written")?;
+    keep(entry);
+    let (entry, steps) = door.document("steps.json", steps).context("the steps cannot be written")?;
+    keep(entry);
+    let (entry, cost) = door.document("cost.json", cost).context("the cost cannot be written")?;
+    keep(entry);
     let begun = std::time::Instant::now();
     let diagnosis = match source {
         RunSource::Judged => assay_diagnosis::diagnose_pasted(&facts),
@@ -158,9 +164,10 @@ fn through(
     };
     tracing::debug!(took_us = begun.elapsed().as_micros(), "diagnosed");
     let (entitlement, recommendation) = recommend(&facts, &diagnosis, invoice_date);
-    let (diagnosis_entry, diagnosis) =
+    let (entry, diagnosis) =
         door.document("diagnosis.json", diagnosis).context("the diagnosis cannot be written")?;
-    let run = Run {
+    keep(entry);
+    Ok(Run {
         source,
         facts,
         diagnosis,
@@ -171,8 +178,7 @@ fn through(
         level: door.level(),
         serial_digest,
         stand_ins: StandIns::new(),
-    };
-    Ok((run, [facts_entry, steps_entry, cost_entry, diagnosis_entry]))
+    })
 }
 
 /// Sixteen random bytes in hexadecimal.

@@ -4,29 +4,33 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// A future and, once it has ended, its result.
-struct Slot<F: Future> {
-    future: Pin<Box<F>>,
-    result: Option<F::Output>,
+/// A future until it has ended, then its result.
+enum Slot<F: Future> {
+    Running(Pin<Box<F>>),
+    Done(Box<F::Output>),
 }
 
 /// Runs all to their end; results in the order of the futures. Each wake polls all that still run, which is cheap for
 /// the dozens there are.
 pub(crate) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut slots: Vec<Slot<F>> =
-        futures.into_iter().map(|future| Slot { future: Box::pin(future), result: None }).collect();
+    let mut slots: Vec<Slot<F>> = futures.into_iter().map(|future| Slot::Running(Box::pin(future))).collect();
     poll_fn(|context| {
         let mut waiting = false;
-        for slot in slots.iter_mut().filter(|slot| slot.result.is_none()) {
-            match slot.future.as_mut().poll(context) {
-                Poll::Ready(output) => slot.result = Some(output),
+        for slot in &mut slots {
+            let Slot::Running(future) = slot else { continue };
+            match future.as_mut().poll(context) {
+                Poll::Ready(output) => *slot = Slot::Done(Box::new(output)),
                 Poll::Pending => waiting = true,
             }
         }
         if waiting { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    slots.into_iter().filter_map(|slot| slot.result).collect()
+    let done = |slot| match slot {
+        Slot::Running(_) => None,
+        Slot::Done(output) => Some(*output),
+    };
+    slots.into_iter().filter_map(done).collect()
 }
 
 #[cfg(test)]

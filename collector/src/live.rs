@@ -197,14 +197,14 @@ impl LiveSource {
             Request::HostSample if options.is_real() => samples::host()?,
             Request::HostSample => return Err(Failure::NotFound),
             Request::ClockSample => samples::clock()?,
-            Request::SnmpPower if options.is_real() => services::snmp_power().await?,
+            Request::SnmpPower if options.is_real() => Box::pin(services::snmp_power()).await?,
             Request::Nut if options.is_real() => services::nut().await?,
             Request::SnmpPower | Request::Nut => return Err(Failure::NotFound),
             Request::ManagementCgi(page) => match &options.management {
                 Some(management) => management.page(*page).await?,
                 None => return Err(management::without_session()),
             },
-            Request::Recorder => self.recorder().await?,
+            Request::Recorder => Box::pin(self.recorder()).await?,
             Request::Inventory => {
                 let path = self.remembered(inventory_memory::FILE)?;
                 self.pool.ask(&self.shared, Plain::new(Op::Read, &path, inventory_memory::MOST_BYTES)).await?

@@ -147,10 +147,11 @@ pub(super) fn make(errand: &Errand, beat: &mut dyn Beat) -> anyhow::Result<Made>
         .ok_or_else(|| refuse("no such profile", "this is for the program itself only"))?;
     let folder =
         errand.target.as_deref().and_then(Path::parent).map_or_else(std::env::temp_dir, Path::to_owned);
-    let volume_keys = errand.head.volume_keys;
-    let mut estimate = Estimate { profile, volume_keys, beat, bytes: 0, largest: 0 };
-    walk(&errand.root, profile.roots, &mut estimate)?;
+    // Only for a file: how much room is behind a pipe nobody here can ask.
     if errand.target.is_some() {
+        let volume_keys = errand.head.volume_keys;
+        let mut estimate = Estimate { profile, volume_keys, beat, bytes: 0, largest: 0 };
+        walk(&errand.root, profile.roots, &mut estimate)?;
         check_room(&folder, estimate.bytes, estimate.largest)?;
     }
     let out = match &errand.target {

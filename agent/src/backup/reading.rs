@@ -201,26 +201,25 @@ pub(super) enum Read {
 
 /// Reads a file into `spool`, unless it is a database; `beat` is told about progress within a large one.
 pub(super) fn read(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Read, Missed> {
-    let mut file = open_plain(at)?;
+    let (mut file, stat) = open_plain(at)?;
     let mut first = [0; SQLITE.len()];
-    if file.read_exact(&mut first).is_ok() && &first == SQLITE {
+    if stat.st_size >= SQLITE.len() as i64 && file.read_exact(&mut first).is_ok() && &first == SQLITE {
         return Ok(Read::Database(Box::new(Database::lock(file, at))));
     }
-    if fstat(&file)?.st_size > IN_MEMORY_BYTES as i64 {
-        return large(file, at, beat).map(|large| Read::Large(Box::new(large)));
+    if stat.st_size > IN_MEMORY_BYTES as i64 {
+        return large(file, stat, at, beat).map(|large| Read::Large(Box::new(large)));
     }
-    let reading = once(&file, Some(at), spool, beat)?;
+    let reading = once(&file, stat, Some(at), spool, beat)?;
     match reading.changed {
         false => Ok(Read::File(reading)),
-        true => attempts(RETRIES, || once(&open_plain(at)?, Some(at), spool, beat)).map(Read::File),
+        true => attempts(RETRIES, || opened(at, spool, beat)).map(Read::File),
     }
 }
 
 /// Reads a large file through, until it stays as it is or was tried often enough.
-fn large(mut file: File, at: At<'_>, beat: &mut dyn FnMut()) -> Result<Large, Missed> {
+fn large(mut file: File, mut stat: Stat, at: At<'_>, beat: &mut dyn FnMut()) -> Result<Large, Missed> {
     let mut tries = 0;
     loop {
-        let stat = fstat(&file)?;
         file.rewind().map_err(Missed::Source)?;
         let size_bytes = u64::try_from(stat.st_size).unwrap_or_default();
         let left = pass(&file, size_bytes, beat, &mut |_| Ok(()))?;
@@ -230,13 +229,13 @@ fn large(mut file: File, at: At<'_>, beat: &mut dyn FnMut()) -> Result<Large, Mi
         }
         tries += 1;
         std::thread::sleep(PAUSE);
-        file = open_plain(at)?;
+        (file, stat) = open_plain(at)?;
     }
 }
 
 /// Reads a file into `spool`, whatever it is.
 pub(super) fn read_plain(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Reading, Missed> {
-    attempts(1 + RETRIES, || once(&open_plain(at)?, Some(at), spool, beat))
+    attempts(1 + RETRIES, || opened(at, spool, beat))
 }
 
 /// Reads until two looks agree, at most `most` times.
@@ -252,28 +251,36 @@ fn attempts(most: u32, mut once: impl FnMut() -> Result<Reading, Missed>) -> Res
     Ok(reading)
 }
 
-/// Opens a plain file, without changing when it was last read where that is allowed: md9 is written rarely.
-fn open_plain(at: At<'_>) -> Result<File, Missed> {
+/// Opens a plain file and says what it is, without changing when it was last read where that is allowed: md9 is written
+/// rarely.
+fn open_plain(at: At<'_>) -> Result<(File, Stat), Missed> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match openat(at.parent, at.name, flags | OFlags::NOATIME, Mode::empty()) {
         Err(Errno::PERM) => openat(at.parent, at.name, flags, Mode::empty()),
         opened => opened,
     };
     let file: OwnedFd = file?;
-    match FileType::from_raw_mode(fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(file.into()),
+    let stat = fstat(&file)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok((file.into(), stat)),
         _ => Err(Missed::Special),
     }
 }
 
-/// One reading of an open file. `at`: where it must still be the one that has this name.
+/// Opens a plain file and reads it once.
+fn opened(at: At<'_>, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Reading, Missed> {
+    let (file, stat) = open_plain(at)?;
+    once(&file, stat, Some(at), spool, beat)
+}
+
+/// One reading of an open file. `stat`: what it was just before. `at`: where it must still be the one that has this name.
 fn once(
     mut file: &File,
+    stat: Stat,
     at: Option<At<'_>>,
     spool: &mut Spool,
     beat: &mut dyn FnMut(),
 ) -> Result<Reading, Missed> {
-    let stat = fstat(file)?;
     file.rewind().map_err(Missed::Source)?;
     spool.clear();
     let mut to = Sha256::new(&mut *spool);
@@ -355,7 +362,7 @@ impl Database {
         let until = Instant::now() + LOCK_PATIENCE;
         let mut locked = lock(&file, until);
         let index = [at.name, b"-shm"].concat();
-        let log_index = open_plain(At { parent: at.parent, name: &index }).ok();
+        let log_index = open_plain(At { parent: at.parent, name: &index }).map(|(file, _)| file).ok();
         if let (true, Some(index)) = (locked, &log_index) {
             locked = lock(index, until);
         }
@@ -364,7 +371,7 @@ impl Database {
 
     /// Reads the database itself. Not through another descriptor: closing one would give the lock up.
     pub(super) fn read(&self, spool: &mut Spool, beat: &mut dyn FnMut()) -> Result<Reading, Missed> {
-        attempts(1 + RETRIES, || once(&self.file, None, spool, beat))
+        attempts(1 + RETRIES, || once(&self.file, fstat(&self.file)?, None, spool, beat))
     }
 }
 

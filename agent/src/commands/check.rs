@@ -69,16 +69,18 @@ pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<u8> {
         true => Some(slip::make(&run, context)?),
         false => None,
     };
-    let view = view(&run).with_slip(slip.as_ref().map(MadeSlip::drawing));
     let shown = slip.as_ref().filter(|_| args.rescue);
-    match args.json {
-        true => output::print_json(&json(&run, shown))?,
-        false => {
+    if args.json {
+        output::print_json(&json(&run, shown))?;
+    }
+    if !args.json || wants_page {
+        let view = view(&run).with_slip(slip.as_ref().map(MadeSlip::drawing));
+        if !args.json {
             let after = shown.map(|slip| format!("\n{}", slip.words(args.qr))).unwrap_or_default();
             output::print(outputs.text(&view, "", &after))?;
         }
+        outputs.finish(&view)?;
     }
-    outputs.finish(&view)?;
     Ok(run.diagnosis.overall.exit_code())
 }
 

@@ -4,13 +4,16 @@
 //! (Entware's tools live on a data volume), so they happen in the child. The output is read until the command ends and
 //! its pipes close; a grandchild that keeps them open gets [`PIPE_GRACE`] and is then killed with the group.
 
+use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
 use super::gate::Kind;
@@ -24,6 +27,9 @@ use crate::source::{Exit, Failure, Fetched, MAX_STDERR_BYTES, MAX_STDOUT_BYTES};
 
 /// How long the pipes may stay open after the command has ended.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
+
+/// What is taken from a pipe at once.
+const PIPE_READ_BYTES: usize = 16 * 1024;
 
 /// What is started: words of a closed type, and what they touch.
 struct Line<'l> {
@@ -127,18 +133,23 @@ impl<R: AsyncRead + Unpin> Sink<R> {
         self.pipe.is_some()
     }
 
-    /// Takes what is there. Safe to cancel: nothing is lost between two calls.
+    /// Takes what is there. Safe to cancel: nothing is lost between two calls. The buffer lives on the stack of a poll and
+    /// not in the future, of which 24 drives have as many at once.
     async fn fill(&mut self) {
-        let Some(pipe) = &mut self.pipe else { return };
-        let mut buffer = [0; 16 * 1024];
-        match pipe.read(&mut buffer).await {
-            Ok(0) | Err(_) => self.pipe = None,
-            Ok(count) => {
-                let fresh = buffer.get(..count).unwrap_or_default();
-                let room = self.limit_bytes.saturating_sub(self.bytes.len());
-                self.overflowed |= fresh.len() > room;
-                self.bytes.extend_from_slice(fresh.get(..room.min(count)).unwrap_or_default());
+        std::future::poll_fn(|context| {
+            let Some(pipe) = &mut self.pipe else { return Poll::Ready(()) };
+            let mut space = [MaybeUninit::uninit(); PIPE_READ_BYTES];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            let outcome = std::task::ready!(Pin::new(pipe).poll_read(context, &mut buffer));
+            let fresh = buffer.filled();
+            if outcome.is_err() || fresh.is_empty() {
+                self.pipe = None;
             }
-        }
+            let room = self.limit_bytes.saturating_sub(self.bytes.len());
+            self.overflowed |= fresh.len() > room;
+            self.bytes.extend_from_slice(fresh.get(..room.min(fresh.len())).unwrap_or_default());
+            Poll::Ready(())
+        })
+        .await;
     }
 }

@@ -74,7 +74,7 @@ pub(crate) async fn collect(
     let mut found = Vec::new();
     let mut all = Vec::new();
     for (target, (answer, system)) in targets.iter().zip(answers) {
-        let (drive, row) = known.drive(door, target, answer, system);
+        let (drive, row) = known.drive(door, target, *answer, *system);
         all.push(drive);
         found.extend(row);
     }
@@ -150,7 +150,7 @@ async fn answers(
     bays: &Bays,
     caches: &BTreeMap<(u32, u32), Drive>,
     targets: &[Target<'_>],
-) -> Vec<(Drive, Drive)> {
+) -> Vec<(Box<Drive>, Box<Drive>)> {
     if targets.is_empty() {
         return Vec::new();
     }
@@ -160,13 +160,14 @@ async fn answers(
     door.attributes_ahead("/sys/block", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let slots = &Slots::new(targets.iter().map(|target| target.path.as_str()));
     let asked = targets.iter().map(|target| async move {
-        let system = by_system(door, target).await;
+        // All drives' futures are there at once: what is large in them is elsewhere, and what is rare only where it is.
+        let system = Box::new(by_system(door, target).await);
         let bay = bays.find(&system, target.block, target.transport).bay;
         let is_cached = bay.value().is_some_and(|bay| caches.contains_key(bay));
         let label = label(&bay, target.node.name());
         let _slots = slots.enter(&target.path).await;
         run.say("drives", ProgressState::Started, Some(label.clone()));
-        let answer = order::ask(door, target, tool, is_cached).await;
+        let answer = Box::new(order::ask(door, target, tool, is_cached).await);
         run.say("drives", ProgressState::Finished, Some(label));
         (answer, system)
     });

@@ -26,15 +26,31 @@ pub(crate) struct Args {
     /// Runs of each row; the median is shown
     #[arg(long, default_value_t = 15)]
     runs: usize,
-    /// Only the row about uploads
-    #[arg(long)]
-    uploads: bool,
+    /// Only these rows; may be repeated
+    #[arg(long, value_name = "ROWS")]
+    only: Vec<Rows>,
     /// Measure over the drives of this prepared machine, in whose name space we are
     #[arg(long, hide = true, value_name = "DIR")]
     inside: Option<PathBuf>,
-    /// Measure redaction only
-    #[arg(long)]
-    redaction: bool,
+}
+
+/// What is measured, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Rows {
+    /// The program's size, start and `collect` on this machine
+    Program,
+    /// Reports judged a second, diagnosis of one device
+    Judging,
+    /// Memory and wake-ups of a daemon that has nothing to do
+    Idle,
+    /// Uploads beside other servers
+    Uploads,
+    /// Recovery copies beside tar, zstd and age
+    Copies,
+    /// Redaction beside sos clean
+    Redaction,
+    /// 24 drives beside other collectors
+    Drives,
 }
 
 /// One row of the table.
@@ -99,9 +115,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(folder) = &args.inside {
         return end(drives::run(&Machine::at(folder), &program().0, args.runs)?);
     }
-    if args.uploads {
-        return end(judge(&upload::run()?));
-    }
     let (assay, origin) = program();
     if origin == Origin::Release {
         sh::must(
@@ -114,18 +127,42 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let folder = sh::root().join("target/bench");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).context("target/bench")?;
-    let cleaned = || redaction::run(&assay, &folder.join("redaction"), args.runs);
-    if args.redaction {
-        return end(cleaned()?);
+    let wanted = |rows: Rows| args.only.is_empty() || args.only.contains(&rows);
+    let mut missed = Vec::new();
+    if wanted(Rows::Program) {
+        missed.extend(judge(&program_rows(&assay, &folder, args.runs)?));
     }
+    if wanted(Rows::Judging) {
+        missed.extend(judge(&judging::run(&assay, &folder, args.runs)?));
+    }
+    if wanted(Rows::Idle) {
+        missed.extend(judge(&idle::run(&assay, &folder)?));
+    }
+    if wanted(Rows::Uploads) {
+        missed.extend(judge(&upload::run()?));
+    }
+    if wanted(Rows::Copies) {
+        setup::ensure(setup::FOR_COPIES)?;
+        missed.extend(recovery::run(&folder.join("recovery"), &assay)?);
+    }
+    if wanted(Rows::Redaction) {
+        missed.extend(redaction::run(&assay, &folder.join("redaction"), args.runs)?);
+    }
+    let drives = if wanted(Rows::Drives) { over_drives(&folder.join("machine"), args.runs) } else { Ok(()) };
+    end(missed)?;
+    drives
+}
+
+/// The rows about the program itself.
+fn program_rows(assay: &Path, folder: &Path, runs: usize) -> Result<[Limit; 4]> {
     let state = folder.join("state").display().to_string();
     let out = folder.join("bundle.assay").display().to_string();
     let collect = ["collect", "--state-dir", state.as_str(), "-o", out.as_str()];
     let rows = [
-        measure("assay --version", &assay, &["--version"], args.runs)?,
-        measure("ls --version", Path::new("ls"), &["--version"], args.runs)?,
-        measure("assay collect -o FILE", &assay, &collect, args.runs)?,
-        measure("lsblk --json --output-all", Path::new("lsblk"), &["--json", "--output-all"], args.runs)?,
+        measure("assay --version", assay, &["--version"], runs)?,
+        measure("ls --version", Path::new("ls"), &["--version"], runs)?,
+        measure("assay collect -o FILE", assay, &collect, runs)?,
+        measure("lsblk --json --output-all", Path::new("lsblk"), &["--json", "--output-all"], runs)?,
     ];
     sh::say(&format!("{:<28} {:>10} {:>10} {:>12}", "median of runs", "wall ms", "CPU ms", "peak MiB"));
     for row in &rows {
@@ -141,25 +178,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(1e-6);
     sh::say(&format!("assay --version / ls --version, wall: {:.2}", ratio(version.wall, ls.wall)));
     sh::say(&format!("assay collect / lsblk, wall: {:.2}", ratio(collect.wall, lsblk.wall)));
-    let size = std::fs::metadata(&assay).with_context(|| assay.display().to_string())?.len() as f64 / 1e6;
-    let verdicts = judging::run(&assay, &folder, args.runs)?;
-    let [resident, wakes] = idle::run(&assay, &folder)?;
-    let mut missed = judge(&[
-        resident,
-        wakes,
+    let size = std::fs::metadata(assay).with_context(|| assay.display().to_string())?.len() as f64 / 1e6;
+    Ok([
         Limit("assay collect, peak MiB", collect.peak_kib as f64 / MIB_OF_KIB, MOST_COLLECT_PEAK_MIB),
         Limit("assay collect, CPU s", collect.cpu.as_secs_f64(), MOST_COLLECT_CPU_S),
         Limit("assay --version, wall ms", version.wall.as_secs_f64() * 1e3, MOST_VERSION_MS),
         Limit("program, MB", size, dist::MOST_PROGRAM_BYTES as f64 / 1e6),
-    ]);
-    missed.extend(judge(&verdicts));
-    missed.extend(judge(&upload::run()?));
-    setup::ensure(setup::FOR_COPIES)?;
-    let copies = recovery::run(&folder.join("recovery"), &assay)?;
-    let redacted = cleaned()?;
-    let drives = over_drives(&folder.join("machine"), args.runs);
-    end([missed, copies, redacted].concat())?;
-    drives
+    ])
 }
 
 /// The rows over 24 drives, measured by this program in a name space of their own.

@@ -31,6 +31,8 @@ struct Target {
     machine: u16,
     /// The largest page of its kernels: 32 KB with Annapurna's, 64 KB on some servers.
     page_bytes: u64,
+    /// Its machines have a quarter of the memory and of the storage of the others: size goes before speed.
+    small: bool,
     /// What only this one is compiled with.
     flags: &'static [&'static str],
     /// What runs its program on a machine with another processor.
@@ -45,11 +47,19 @@ impl Target {
 }
 
 const TARGETS: &[Target] = &[
-    Target { triple: X86_64_MUSL, machine: elf::X86_64, page_bytes: 0x1000, flags: &[], emulator: None },
+    Target {
+        triple: X86_64_MUSL,
+        machine: elf::X86_64,
+        page_bytes: 0x1000,
+        small: false,
+        flags: &[],
+        emulator: None,
+    },
     Target {
         triple: "aarch64-unknown-linux-musl",
         machine: elf::AARCH64,
         page_bytes: 0x1_0000,
+        small: false,
         flags: &["-Clink-arg=-Wl,-z,max-page-size=65536"],
         emulator: Some(Emulator { program: "qemu-aarch64-static", page_bytes: &[0x1000, 0x1_0000] }),
     },
@@ -58,6 +68,7 @@ const TARGETS: &[Target] = &[
         triple: "armv7-unknown-linux-musleabi",
         machine: elf::ARM,
         page_bytes: 0x1_0000,
+        small: true,
         // Thumb-2, which every ARMv7 processor has: the same instructions in three quarters of the bytes.
         flags: &["-Clink-arg=-Wl,-z,max-page-size=65536", "-Ctarget-feature=+thumb-mode"],
         emulator: Some(Emulator { program: "qemu-arm-static", page_bytes: &[0x1000, 0x8000] }),
@@ -70,25 +81,38 @@ const FLAGS: &[&str] = &[
     "-Clink-self-contained=no",
     // Loaded where it was linked: nothing to correct at the start, and no table of what to correct.
     "-Crelocation-model=static",
+    // A panic ends the program: nothing unwinds its stack, so no tables of how to, which were an eighth of it.
+    "-Cforce-unwind-tables=no",
     // A panic names its file and what was wrong; lines and columns would be 24 bytes for each of thousands of places.
     "-Zlocation-detail=file",
 ];
 
 /// What only the program itself is compiled with, which is where all code comes together.
-const LAST_FLAGS: &[&str] = &[
-    "-Cstrip=symbols",
-    // Instructions that stand in several places become one function that these places call.
-    "-Cllvm-args=-enable-machine-outliner=always",
-];
+const LAST_FLAGS: &[&str] = &["-Cstrip=symbols"];
 
-/// What C is compiled with: of zstd's ways to compress, those of the levels above ours are left out.
-const C_FLAGS: &str = "-DZSTD_EXCLUDE_GREEDY_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_LAZY_BLOCK_COMPRESSOR \
+/// And this for the small machines: instructions that stand in several places become one function that these places call.
+const LAST_FLAGS_SMALL: &[&str] = &["-Cllvm-args=-enable-machine-outliner=always"];
+
+/// What C is compiled with: for speed (a recovery copy waits for zstd), without tables for unwinding; of zstd's ways to
+/// compress, those of the levels above ours are left out.
+const C_FLAGS: &str = "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables \
+    -DZSTD_EXCLUDE_GREEDY_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_LAZY_BLOCK_COMPRESSOR \
     -DZSTD_EXCLUDE_LAZY2_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_BTLAZY2_BLOCK_COMPRESSOR \
     -DZSTD_EXCLUDE_BTOPT_BLOCK_COMPRESSOR -DZSTD_EXCLUDE_BTULTRA_BLOCK_COMPRESSOR";
 
-/// The standard library is built with the program: for size, and without the reader of debug information, which a
-/// stripped program has none of.
-const LIBRARY: &[&str] = &["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
+/// The standard library is built with the program, without the reader of debug information, which a stripped program has
+/// none of.
+const LIBRARY: &str = "-Zbuild-std=std,panic_abort";
+
+/// The library's features: with this one its searching and formatting are small and several times slower.
+const LIBRARY_FEATURES: &str = "-Zbuild-std-features=";
+const LIBRARY_SMALL: &str = "optimize_for_size";
+
+/// The crates that the workspace's release profile builds for speed at the price of size, and what a small machine's
+/// program has them with.
+const QUICK_CRATES: &[&str] =
+    &["aho-corasick", "assay-bundle", "chacha20", "memchr", "poly1305", "regex-automata"];
+const QUICK_CRATES_SMALL: &str = "opt-level=\"z\"";
 
 /// What to build.
 #[derive(clap::Args)]
@@ -167,12 +191,20 @@ fn build(toolchain: &Toolchain, target: &Target) -> Result<()> {
     let folder_name = folder.to_string_lossy();
     let mut args = vec!["--release", "--locked", "--package", "assay-agent", "--target", target.triple];
     args.extend(["--target-dir", &folder_name]);
-    args.extend(LIBRARY);
+    let library = format!("{LIBRARY_FEATURES}{}", if target.small { LIBRARY_SMALL } else { "" });
+    args.extend([LIBRARY, library.as_str()]);
+    let small: Vec<String> = QUICK_CRATES
+        .iter()
+        .filter(|_| target.small)
+        .map(|name| format!("profile.release.package.{name}.{QUICK_CRATES_SMALL}"))
+        .collect();
+    args.extend(small.iter().flat_map(|setting| ["--config", setting.as_str()]));
     // No path of this machine in the program: two folders make the same bytes.
     args.extend(["-Ztrim-paths", "--config", "profile.release.trim-paths=\"object\""]);
     // Stripped once, at the end, and not in every crate on the way.
     args.extend(["--bin", "assay", "--config", "profile.release.strip=false", "--"]);
     args.extend(LAST_FLAGS);
+    args.extend(LAST_FLAGS_SMALL.iter().filter(|_| target.small));
     let flags: Vec<&str> = FLAGS.iter().chain(target.flags).copied().collect();
     let mut command = toolchain.zig_rustc(&args);
     command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));

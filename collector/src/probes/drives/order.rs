@@ -81,9 +81,9 @@ pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool, is_ca
         Tool::Text => by_smartctl(door, target, true).await,
         // That smartctl is not here has been noted once, for all drives.
         Tool::Missing(why) if is_cached => {
-            return direct::verdict(door, &target.node, target.transport, why).await;
+            return Box::pin(direct::verdict(door, &target.node, target.transport, why)).await;
         }
-        Tool::Missing(_) => return direct::drive(door, &target.node, target.transport).await,
+        Tool::Missing(_) => return Box::pin(direct::drive(door, &target.node, target.transport)).await,
     };
     if let smartctl::Answer::NoSmart(why) | smartctl::Answer::Unreadable(why) = &parsed.answer {
         door.note(why);
@@ -92,7 +92,7 @@ pub(super) async fn ask(door: &Door<'_>, target: &Target<'_>, tool: &Tool, is_ca
 }
 
 async fn by_smartctl(door: &Door<'_>, target: &Target<'_>, text: bool) -> ParsedDrive {
-    let mut best: Option<ParsedDrive> = None;
+    let mut best: Option<Box<ParsedDrive>> = None;
     for kind in kinds(target) {
         let (device, kind) = (target.node.clone(), *kind);
         let request = Request::Run(if text {
@@ -110,13 +110,13 @@ async fn by_smartctl(door: &Door<'_>, target: &Target<'_>, text: bool) -> Parsed
         };
         let good = !parsed.is_poor();
         if best.as_ref().is_none_or(|best| parsed.richness() > best.richness()) {
-            best = Some(parsed);
+            best = Some(Box::new(parsed));
         }
         if good || !go_on {
             break;
         }
     }
-    best.unwrap_or_else(|| smartctl::nothing("no way to ask this drive is known".to_owned()))
+    best.map_or_else(|| smartctl::nothing("no way to ask this drive is known".to_owned()), |best| *best)
 }
 
 #[cfg(test)]
