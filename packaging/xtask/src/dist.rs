@@ -104,6 +104,10 @@ const C_FLAGS: &str = "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables \
 /// none of.
 const LIBRARY: &str = "-Zbuild-std=std,panic_abort";
 
+/// Its crates that text goes through, for speed: the workspace's own profile cannot name them.
+const LIBRARY_QUICK: &[&str] =
+    &["profile.release.package.core.opt-level=\"s\"", "profile.release.package.alloc.opt-level=\"s\""];
+
 /// The library's features: with this one its searching and formatting are small and several times slower.
 const LIBRARY_FEATURES: &str = "-Zbuild-std-features=";
 const LIBRARY_SMALL: &str = "optimize_for_size";
@@ -198,7 +202,8 @@ fn build(toolchain: &Toolchain, target: &Target) -> Result<()> {
         .filter(|_| target.small)
         .map(|name| format!("profile.release.package.{name}.{QUICK_CRATES_SMALL}"))
         .collect();
-    args.extend(small.iter().flat_map(|setting| ["--config", setting.as_str()]));
+    let quick = LIBRARY_QUICK.iter().filter(|_| !target.small).copied();
+    args.extend(small.iter().map(String::as_str).chain(quick).flat_map(|setting| ["--config", setting]));
     // No path of this machine in the program: two folders make the same bytes.
     args.extend(["-Ztrim-paths", "--config", "profile.release.trim-paths=\"object\""]);
     // Stripped once, at the end, and not in every crate on the way.
